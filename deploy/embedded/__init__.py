@@ -1,0 +1,1 @@
+"""Lectern on one machine with nothing but Python packages: `make demo` and the servers that the tests use."""

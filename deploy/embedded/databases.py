@@ -1,0 +1,34 @@
+"""Makes a database with Lectern's roles and schemas on a running PostgreSQL, for the demo and for the tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+ROLES = ("core_owner", "core", "stream_owner", "stream", "chat_owner", "chat")
+ROLES_SQL = Path(__file__).resolve().parents[1] / "postgres" / "roles.sql"
+
+
+def make_database(superuser_url: str, psql: str, name: str, passwords: Mapping[str, str]) -> None:
+    """Creates database `name` if need be and runs roles.sql in it. `passwords` has one for each of ROLES."""
+    with psycopg.connect(superuser_url, autocommit=True) as connection:
+        if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    environment = os.environ | {f"LECTERN_{role.upper()}_PASSWORD": passwords[role] for role in ROLES}
+    address = database_url(superuser_url, name)
+    command = [psql, "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-f", str(ROLES_SQL), address]
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
+def database_url(url: str, database: str, role: str | None = None, password: str | None = None) -> str:
+    """`url` with another database and, if `role` is given (one of ROLES), as that role."""
+    parts = urlsplit(url)
+    where = parts.netloc.rpartition("@")[2]
+    who = f"lectern_{role}:{quote(password or '', safe='')}" if role else parts.netloc.rpartition("@")[0]
+    return urlunsplit(parts._replace(netloc=f"{who}@{where}", path=f"/{database}"))

