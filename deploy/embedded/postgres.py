@@ -90,7 +90,9 @@ class Postgres:
         self.prepare()
         log = (self.home / "postgres.log").open("ab")
         options = account.server_user()
-        self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, **options)
+        self.process = subprocess.Popen(
+            self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, **options
+        )
         self.wait_until_ready()
 
     def wait_until_ready(self, seconds: float = 30) -> None:
@@ -122,6 +124,12 @@ class Postgres:
         return file.read_text()
 
     def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run([str(self.bin / program), *arguments], capture_output=True, text=True, cwd=self.home, **account.server_user())
+        done = subprocess.run(
+            [str(self.bin / program), *arguments],
+            capture_output=True,
+            text=True,
+            cwd=self.home,
+            **account.server_user(),
+        )
         if done.returncode:
             raise SystemExit(f"lectern: {program} failed:\n{done.stdout}{done.stderr}")

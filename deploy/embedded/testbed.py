@@ -30,7 +30,10 @@ def main() -> int:
         redis = Redis(program) if program else None
         try:
             postgres.start()
-            environment = os.environ | {"LECTERN_TEST_POSTGRES": postgres.url(), "LECTERN_TEST_PSQL": str(postgres.bin / "psql")}
+            environment = os.environ | {
+                "LECTERN_TEST_POSTGRES": postgres.url(),
+                "LECTERN_TEST_PSQL": str(postgres.bin / "psql"),
+            }
             if redis:
                 redis.start()
                 environment["LECTERN_TEST_REDIS"] = redis.url
