@@ -1,0 +1,118 @@
+"""People, their login sessions and the keys that sign their tokens."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from accounts.names import normalise_email, normalise_username, validate_username
+from config.ids import uuid7
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, username: str, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(username=normalise_username(username), email=normalise_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, username: str, email: str, password: str | None = None, **fields: Any) -> User:
+        return self.create_user(username, email, password, **{"is_staff": True, "is_superuser": True} | fields)
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(username__iexact=normalise_username(username or ""))
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. `generation` goes up when every token of theirs shall die (password change, log-out everywhere)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    username = models.CharField(max_length=40, validators=[validate_username])
+    email = models.EmailField(max_length=254)
+    name = models.CharField("display name", max_length=100, blank=True)
+    email_verified_at = models.DateTimeField(null=True, blank=True, editable=False)
+    is_active = models.BooleanField("active", default=True, help_text="Deactivate instead of deleting.")
+    is_staff = models.BooleanField("staff", default=False, help_text="May log in to the admin site.")
+    generation = models.PositiveIntegerField(default=0, editable=False)
+    date_joined = models.DateTimeField(default=timezone.now, editable=False)
+    erased_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    EMAIL_FIELD = "email"
+    USERNAME_FIELD = "username"
+    REQUIRED_FIELDS = ["email"]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                Lower("username"), name="user_username_unique", violation_error_message="That name is taken."
+            ),
+            models.UniqueConstraint(
+                Lower("email"), name="user_email_unique", violation_error_message="That e-mail address is in use."
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.username
+
+    def get_short_name(self) -> str:
+        return self.name or self.username
+
+
+class LoginSession(models.Model):
+    """One log-in on one device: the family of its refresh tokens, and the `sid` of its access tokens."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="login_sessions")
+    user_agent = models.CharField(max_length=200, blank=True)
+    address = models.GenericIPAddressField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=20, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["ended_at"], name="login_session_ended")]
+
+    def __str__(self) -> str:
+        return f"{self.user} since {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class RefreshToken(models.Model):
+    """A refresh token that was given out, known by its hash alone. It is consumed once, by one conditional UPDATE."""
+
+    token_hash = models.BinaryField(primary_key=True, max_length=32)
+    session = models.ForeignKey(LoginSession, on_delete=models.CASCADE, related_name="refresh_tokens")
+    expires_at = models.DateTimeField()
+    consumed_at = models.DateTimeField(null=True)
+    attempt_hash = models.BinaryField(max_length=32, null=True)
+    successor = models.BinaryField(
+        null=True
+    )  # the answer given, readable only with the token and attempt that earned it
+
+    class Meta:
+        indexes = [models.Index(fields=["expires_at"], name="refresh_token_expires")]
+
+    def __str__(self) -> str:
+        return f"refresh token of session {self.session_id}"
+
+
+class SigningKey(models.Model):
+    """An RS256 key pair. The private half is encrypted by LECTERN_SIGNING_KEY_SECRET; the public half is in the JWKS."""
+
+    kid = models.CharField(primary_key=True, max_length=43)
+    public_jwk = models.JSONField()
+    private_encrypted = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now)
+    signs_from = models.DateTimeField()  # published two minutes before it signs
+    verifies_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.kid

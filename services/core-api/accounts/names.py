@@ -1,0 +1,20 @@
+"""What a username and an e-mail address may look like."""
+
+import unicodedata
+
+from django.core.validators import RegexValidator
+
+# ASCII only: two names that look alike are the same name.
+validate_username = RegexValidator(
+    r"\A[A-Za-z0-9](?:[A-Za-z0-9._-]{1,38})[A-Za-z0-9]\Z",
+    "Use 3 to 40 letters (a-z), digits, dots, hyphens or underscores, beginning and ending with a letter or digit.",
+    "invalid_username",
+)
+
+
+def normalise_username(username: str) -> str:
+    return unicodedata.normalize("NFKC", username).strip()
+
+
+def normalise_email(email: str) -> str:
+    return unicodedata.normalize("NFKC", email).strip()

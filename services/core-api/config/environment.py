@@ -1,0 +1,71 @@
+"""Reads environment variables: typed, once, with a sentence and exit status 78 where one is missing or malformed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import environ
+
+EX_CONFIG = 78  # sysexits.h: configuration error
+
+
+def stop(name: str, problem: str, should_be: str) -> NoReturn:
+    print(f"lectern: {name} {problem}: it should be {should_be}.", file=sys.stderr)  # noqa: T201  logging is not configured yet
+    raise SystemExit(EX_CONFIG)
+
+
+class Environment:
+    """Typed access. Every name may also be given as NAME_FILE, the path of a file that holds the value."""
+
+    def __init__(self, base: Path) -> None:
+        if (base / ".env").is_file():
+            environ.Env.read_env(base / ".env")  # never overwrites what the environment says
+        self._kept = base / ".lectern-dev"
+
+    def text(self, name: str, should_be: str, default: str | None = None) -> str:
+        """The value; `default` where there is none; exit 78 where there is no default either."""
+        value = os.environ.get(name, "")
+        if not value and (file := os.environ.get(f"{name}_FILE")):
+            try:
+                value = Path(file).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                stop(f"{name}_FILE", f"cannot be read ({error})", f"the path of a file that holds {should_be}")
+        if not value:
+            if default is None:
+                stop(name, "is missing", should_be)
+            return default
+        return value
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        value = self.text(name, "1 or 0", "1" if default else "0").lower()
+        if value not in {"1", "0", "true", "false", "yes", "no", "on", "off"}:
+            stop(name, f"is {value!r}", "1 or 0")
+        return value in {"1", "true", "yes", "on"}
+
+    def names(self, name: str) -> list[str]:
+        """A comma-separated list, empty by default."""
+        return [part.strip() for part in self.text(name, "a comma-separated list", "").split(",") if part.strip()]
+
+    def database(self, name: str, should_be: str, default: str | None = None) -> dict[str, Any]:
+        """Django's DATABASES entry from a URL."""
+        url = self.text(name, should_be, default)
+        try:
+            parsed: dict[str, Any] = environ.Env.db_url_config(url)
+            if not parsed.get("ENGINE") or not parsed.get("NAME"):
+                raise ValueError("no engine or name")
+        except (ValueError, KeyError, TypeError):
+            stop(name, "is not a database URL", should_be)
+        return parsed
+
+    def development_secret(self, name: str) -> str:
+        """A secret made on first run and kept beside the code, for development only."""
+        self._kept.mkdir(mode=0o700, exist_ok=True)
+        file = self._kept / name.lower()
+        if not file.exists():
+            file.touch(mode=0o600)
+            file.write_text(secrets.token_urlsafe(48), encoding="utf-8")
+        return file.read_text(encoding="utf-8")

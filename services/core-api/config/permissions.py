@@ -1,0 +1,46 @@
+"""Who may use a route. Every view names one of these; tests/contract walks all routes and fails on one that does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rest_framework.permissions import BasePermission
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+    from rest_framework.views import APIView
+
+
+class DenyAll(BasePermission):
+    """The default: a view that declares nothing answers nobody."""
+
+    label = "nobody"
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return False
+
+
+class Public(BasePermission):
+    label = "public"
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return True
+
+
+class Authenticated(BasePermission):
+    label = "authenticated"
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return bool(request.user and request.user.is_authenticated)
+
+
+def holds(*permissions: str) -> type[BasePermission]:
+    """A permission class for people who hold at least one of `permissions` (names such as `courses.manage`)."""
+
+    class Holds(Authenticated):
+        label = " or ".join(permissions)
+
+        def has_permission(self, request: Request, view: APIView) -> bool:
+            return super().has_permission(request, view) and any(request.user.has_perm(name) for name in permissions)
+
+    return Holds

@@ -1,0 +1,218 @@
+"""Settings of core-api, read from the environment once (the table is in deploy/contracts.md)."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from config.environment import Environment, stop
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment(BASE_DIR)
+
+# --- How it runs -------------------------------------------------------------------------------------------------
+# `python manage.py …` in a fresh clone, with nothing set, is development: SQLite, and what must be secret is made on
+# first run. As soon as anything is set, DJANGO_DEBUG alone decides, and a missing variable stops the start.
+_fresh_clone = Path(sys.argv[0]).name == "manage.py" and not any(
+    env.text(name, "", "") for name in ("DATABASE_URL", "DJANGO_SECRET_KEY", "LECTERN_PUBLIC_URL")
+)
+DEBUG = env.flag("DJANGO_DEBUG", default=_fresh_clone)
+
+
+def required(name: str, should_be: str, in_development: str) -> str:
+    return env.text(name, should_be, in_development if DEBUG else None)
+
+
+def secret(name: str) -> str:
+    should_be = "a long random text, in a file named by " + name + "_FILE or in the variable itself"
+    value = env.text(name, should_be, env.development_secret(name) if DEBUG else None)
+    if len(value) < 32:
+        stop(name, "is too short", "at least 32 characters, such as the output of `openssl rand -base64 48`")
+    return value
+
+
+SECRET_KEY = secret("DJANGO_SECRET_KEY")
+LECTERN_SIGNING_KEY_SECRET = secret("LECTERN_SIGNING_KEY_SECRET")
+
+_url_should_be = "the address people use, a scheme and a host without a path, such as https://courses.example.org"
+PUBLIC_URL = required("LECTERN_PUBLIC_URL", _url_should_be, "http://127.0.0.1:8000").rstrip("/")
+_public = urlsplit(PUBLIC_URL)
+if _public.scheme not in {"http", "https"} or not _public.hostname or _public.path:
+    stop("LECTERN_PUBLIC_URL", f"is {PUBLIC_URL!r}", _url_should_be)
+BEHIND_TLS = _public.scheme == "https"
+
+ALLOWED_HOSTS = [
+    _public.hostname,
+    *(["localhost", "127.0.0.1", "[::1]"] if DEBUG else []),
+    *env.names("LECTERN_INTERNAL_HOSTS"),
+]
+ALLOWED_ORIGINS = env.names("LECTERN_ALLOWED_ORIGINS")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+TRUSTED_PROXIES = env.names("LECTERN_TRUSTED_PROXIES")
+
+# --- Applications ------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "config.apps.LecternAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "accounts",
+    "courses",
+    "learning",
+    "media",
+    "wallet",
+    "payments",
+    "support",
+    "published",
+]
+MIDDLEWARE = [
+    "config.logs.RequestLogMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "config" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- Data --------------------------------------------------------------------------------------------------------
+_database_should_be = "a PostgreSQL URL, postgres://user:password@host:5432/database"
+_database_url = required("DATABASE_URL", _database_should_be, f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
+DATABASES = {"default": env.database("DATABASE_URL", _database_should_be, _database_url)}
+if "migrate" in sys.argv:  # as the owner of the tables; nothing else ever connects as that role
+    DATABASES["default"] = env.database("MIGRATION_DATABASE_URL", _database_should_be, _database_url)
+ON_POSTGRES = DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql"
+if ON_POSTGRES:
+    INSTALLED_APPS.append("procrastinate.contrib.django")
+    DATABASES["default"] |= {
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        # A statement or a wait for a lock that takes longer than this is a fault, and answered as one.
+        "OPTIONS": {"connect_timeout": 3, "options": "-c search_path=core -c statement_timeout=30s -c lock_timeout=2s"},
+    }
+else:
+    # SQLite has one writer at a time: it takes its turn at BEGIN, not half-way through.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+_redis = env.text("REDIS_URL", "redis://host:6379/0", "")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _redis}
+    if _redis
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+# --- People ------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # usernames are unique, by a constraint on their lower case
+AUTHENTICATION_BACKENDS = ["accounts.backends.UsernameOrEmailBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("username", "email", "name")},
+    },
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+ACCESS_TOKEN_LIFETIME = timedelta(minutes=10)
+REFRESH_TOKEN_LIFETIME = timedelta(days=30)
+
+# --- Money -------------------------------------------------------------------------------------------------------
+SANDBOX_PAYMENTS = env.flag("LECTERN_SANDBOX_PAYMENTS")
+if SANDBOX_PAYMENTS and BEHIND_TLS:
+    _sandbox_should_be = "0 where real people pay, since the sandbox gives credit for nothing"
+    stop("LECTERN_SANDBOX_PAYMENTS", "is 1 while LECTERN_PUBLIC_URL is https", _sandbox_should_be)
+SANDBOX_SECRET = secret("LECTERN_SANDBOX_SECRET") if SANDBOX_PAYMENTS else ""
+
+# --- Files -------------------------------------------------------------------------------------------------------
+_kept = BASE_DIR / ".lectern-dev"
+MEDIA_ROOT = Path(required("LECTERN_MEDIA_ROOT", "the folder of packaged videos", str(_kept / "media")))
+UPLOADS_ROOT = Path(required("LECTERN_UPLOADS_ROOT", "the folder of uploaded videos", str(_kept / "uploads")))
+FFMPEG = env.text("LECTERN_FFMPEG", "the path of an ffmpeg program", shutil.which("ffmpeg") or "")
+STATIC_URL = "/static/"
+STATIC_ROOT = env.text("LECTERN_STATIC_ROOT", "a folder", str(BASE_DIR / "staticfiles"))
+STATICFILES_DIRS = [BASE_DIR / "config" / "static"]
+
+# --- API ---------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.AccessTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["config.permissions.DenyAll"],  # each view says who may; one that forgets is closed
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "config.pagination.Pages",
+    "DEFAULT_SCHEMA_CLASS": "config.openapi.Schema",
+    "EXCEPTION_HANDLER": "config.problems.handle",
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%SZ",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Lectern core-api",
+    "DESCRIPTION": "Accounts, courses, wallet and payments.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+}
+
+# --- Security of pages -------------------------------------------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SESSION_COOKIE_NAME = "__Host-lectern" if BEHIND_TLS else "lectern"
+CSRF_COOKIE_NAME = "__Host-lectern-csrf" if BEHIND_TLS else "lectern-csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
+SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if BEHIND_TLS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # nginx overwrites it; only nginx can reach this service
+
+# --- The rest ----------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+LOG_LEVEL = env.text("LECTERN_LOG_LEVEL", "debug, info or warning", "info").upper()
+LOGGING_CONFIG = "config.logs.configure"
+LOGGING = {"level": LOG_LEVEL}

@@ -1,0 +1,18 @@
+"""Every address of core-api. An app's routes stand in its own urls.py."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+handler404 = "config.problems.not_found"
+handler500 = "config.problems.server_error"
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("accounts.urls")),
+    path("", include("courses.urls")),
+    path("", include("learning.urls")),
+    path("", include("media.urls")),
+    path("", include("wallet.urls")),
+    path("", include("payments.urls")),
+    path("", include("config.urls_system")),
+]

@@ -1,0 +1,102 @@
+"""Courses, their sections and lessons."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.utils import timezone
+
+from config.ids import uuid7
+
+MAX_PRICE = 1_000_000  # credits
+
+
+class Category(models.Model):
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=80)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name_plural = "categories"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Course(models.Model):
+    class Level(models.TextChoices):
+        BEGINNER = "beginner"
+        INTERMEDIATE = "intermediate"
+        ADVANCED = "advanced"
+
+    class Status(models.TextChoices):
+        DRAFT = "draft"
+        PUBLISHED = "published"
+        WITHDRAWN = "withdrawn"  # no longer sold; who has it keeps it
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.SlugField(max_length=80, unique=True)
+    title = models.CharField(max_length=200)
+    summary = models.CharField(max_length=300, blank=True)
+    description = models.TextField(blank=True)
+    price = models.PositiveIntegerField(help_text="In credits; 0 is free.", validators=[MaxValueValidator(MAX_PRICE)])
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, null=True, blank=True, related_name="courses")
+    level = models.CharField(max_length=12, choices=Level, default=Level.BEGINNER)
+    language = models.CharField(max_length=12, default="en", help_text="An IETF language tag such as en or pt-BR.")
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
+    instructors = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="courses_taught")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    published_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        permissions = [("manage", "Manage own courses"), ("manage_all", "Manage all courses")]
+        constraints = [models.CheckConstraint(condition=models.Q(price__lte=MAX_PRICE), name="course_price_bounded")]
+        indexes = [models.Index(fields=["status", "-published_at"], name="course_status_published")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Section(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="sections")
+    title = models.CharField(max_length=200)
+    position = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["course", "position"], name="section_position_unique", deferrable=models.Deferrable.DEFERRED
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Lesson(models.Model):
+    class Kind(models.TextChoices):
+        VIDEO = "video"
+        ARTICLE = "article"
+        FILE = "file"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    section = models.ForeignKey(Section, on_delete=models.CASCADE, related_name="lessons")
+    title = models.CharField(max_length=200)
+    position = models.PositiveIntegerField()
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.VIDEO)
+    body = models.TextField(blank=True)
+    is_preview = models.BooleanField("free preview", default=False)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["section", "position"], name="lesson_position_unique", deferrable=models.Deferrable.DEFERRED
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title

@@ -1,0 +1,54 @@
+"""Who may learn what, since when, until when, and why."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from config.ids import uuid7
+from courses.models import Course
+
+
+class Enrolment(models.Model):
+    """One reason for which a person has a course. Two reasons are two rows: access lasts until the last of them ends."""
+
+    class Source(models.TextChoices):
+        ORDER = "order"
+        GRANT = "grant"
+        BUNDLE = "bundle"
+        FREE = "free"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="enrolments")
+    course = models.ForeignKey(Course, on_delete=models.PROTECT, related_name="enrolments")
+    source = models.CharField(max_length=8, choices=Source)
+    order_line = models.OneToOneField(
+        "wallet.OrderLine", on_delete=models.PROTECT, null=True, blank=True, related_name="enrolment"
+    )
+    started_at = models.DateTimeField(default=timezone.now)
+    valid_until = models.DateTimeField(null=True, blank=True, help_text="Empty: no end.")
+    ended_at = models.DateTimeField(null=True, blank=True)
+    end_reason = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        constraints = [
+            # Buying twice, at once or later, is stopped here whatever the code above does.
+            models.UniqueConstraint(
+                fields=["user", "course"],
+                condition=Q(ended_at__isnull=True, source__in=["order", "free"]),
+                name="enrolment_bought_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(source__in=["order", "bundle"], order_line__isnull=False)
+                | Q(source__in=["grant", "free"], order_line__isnull=True),
+                name="enrolment_source_matches_order_line",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "course"], condition=Q(ended_at__isnull=True), name="enrolment_running")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.course}"
