@@ -1,0 +1,30 @@
+"""Reads deploy/contracts.md: what it says is what the tests expect."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+CONTRACTS = (Path(__file__).resolve().parents[2] / "deploy" / "contracts.md").read_text()
+TYPES = {"bool": "boolean", "int": "integer", "timestamptz": "timestamp with time zone"}
+
+
+def views(schema: str) -> dict[str, dict[str, str]]:
+    """The documented views of `schema`: {view: {column: PostgreSQL type}}."""
+    section = CONTRACTS.split(f"### `{schema}`", 1)[1].split("\n### ", 1)[0].split("\n## ", 1)[0]
+    rows = re.findall(r"^\| (?:view )?`(\w+)` \| (.+?) \|$", section, re.MULTILINE)
+    return {name: columns(re.findall(r"`([^`]+)`", shape)[0]) for name, shape in rows}
+
+
+def columns(shape: str) -> dict[str, str]:
+    """`a uuid, b text (note), c, d timestamptz` → names and types; a name without a type shares the next one's."""
+    found: dict[str, str] = {}
+    waiting: list[str] = []
+    for part in re.sub(r"\([^)]*\)", "", shape).split(","):
+        name, _, kind = part.strip().partition(" ")
+        waiting.append(name)
+        if kind:
+            kind = kind.strip()
+            found |= dict.fromkeys(waiting, TYPES.get(kind, kind.replace("int[]", "integer[]")))
+            waiting = []
+    return found
