@@ -1,0 +1,3 @@
+-- Run before the numbered migrations, in their transaction: a column under a view could not be altered.
+DROP FUNCTION IF EXISTS stream_published.end_playback(uuid);
+DROP VIEW IF EXISTS stream_published.playback_session;

@@ -1,0 +1,39 @@
+"""Serves: python -m stream_gateway"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from stream_gateway.settings import ConfigurationError, Settings, stop
+
+
+def main() -> None:
+    try:
+        settings = Settings.read()  # before anything slow is imported: a mistake is told at once
+    except ConfigurationError as error:
+        raise stop(error) from None
+    if settings.workers > 1:
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="lectern-stream-metrics-"))
+
+    import uvicorn
+
+    from stream_gateway import logs
+
+    logs.configure(settings.log_level)
+    uvicorn.run(
+        "stream_gateway.app:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        access_log=False,  # it would log tokens in query strings; logs.Requests writes the line
+        log_config=None,
+        proxy_headers=False,  # app.py does it, for LECTERN_TRUSTED_PROXIES
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""The decision: may this person have these bytes now? One SQL query each, over our sessions and core's published views.
+
+A "yes" is kept for moments (freshness.py); a "no" is raised as a Problem and never kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from hashlib import sha256
+from typing import Literal
+from uuid import UUID
+
+from stream_gateway import metrics, problems
+from stream_gateway.database import Database
+from stream_gateway.freshness import YesCache
+from stream_gateway.problems import Problem
+from stream_gateway.verifier import Claims
+
+REFUSALS = {
+    kind.code: kind
+    for kind in (
+        problems.NOT_AUTHENTICATED,
+        problems.TOKEN_INVALID,
+        problems.NOT_ENROLLED,
+        problems.ACCESS_ENDED,
+        problems.NOT_FOUND,
+        problems.VIDEO_NOT_READY,
+        problems.PLAYBACK_SUPERSEDED,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One packaging of a lesson's video. `path` lies below LECTERN_MEDIA_ROOT and never changes its content."""
+
+    id: UUID
+    path: str
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Playback:
+    """A session that may have bytes now, until `valid_until` at the latest. `user` is None for a free preview."""
+
+    id: UUID
+    user: UUID | None
+    lesson: UUID
+    package: Package
+    valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What somebody may begin to watch: with an entitlement of theirs, or as a free preview."""
+
+    grounds: Literal["entitled", "preview"]
+    lesson: UUID
+    package: Package
+    valid_until: datetime | None  # None: no end in sight
+
+
+# A session's own login is looked up among those that ended within the last hour, which is enough: a session that nobody
+# uses is over sooner (sessions.IDLE), and one in use is refused while the row is there.
+DECIDE = """
+SELECT CASE
+         WHEN NOT (by_cookie OR by_token) THEN 'not_found'
+         WHEN NOT by_cookie AND token_stale THEN 'token_invalid'
+         WHEN end_reason = 'superseded' THEN 'playback_superseded'
+         WHEN ended_at IS NOT NULL OR over_at <= now() THEN 'access_ended'
+         WHEN NOT coalesce(CASE WHEN user_id IS NULL THEN open_to_all ELSE viewer_good AND entitled END, false)
+           THEN 'access_ended'
+         WHEN path IS NULL THEN 'not_found'
+         ELSE 'yes'
+       END AS verdict,
+       session_id, user_id, lesson_id, package_id, path, duration_s,
+       CASE WHEN user_id IS NULL OR watches_any THEN over_at ELSE least(over_at, entitled_until) END AS valid_until
+  FROM (
+    SELECT session.id AS session_id, session.user_id, session.lesson_id, session.package_id,
+           session.ended_at, session.end_reason, session.over_at,
+           package.path, package.duration_s,
+           coalesce(session.cookie_hash = %(cookie)s, false) AS by_cookie,
+           coalesce(session.user_id = %(user)s, false) AS by_token,
+           viewer.is_active AND viewer.erased_at IS NULL AND viewer.generation = session.generation
+             AND NOT EXISTS (SELECT FROM published.ended_session WHERE session_id = session.login_session) AS viewer_good,
+           NOT coalesce(viewer.is_active AND viewer.erased_at IS NULL AND viewer.generation = %(generation)s, false)
+             OR EXISTS (SELECT FROM published.ended_session WHERE session_id = %(login)s) AS token_stale,
+           coalesce('media.watch_any' = ANY (viewer.permissions), false) AS watches_any,
+           access.found OR 'media.watch_any' = ANY (viewer.permissions) AS entitled,
+           access.until AS entitled_until,
+           lesson.is_preview AND lesson.is_published AS open_to_all
+      FROM stream.playback_session AS session
+      LEFT JOIN published.principal AS viewer ON viewer.user_id = session.user_id
+      LEFT JOIN published.package AS package ON package.package_id = session.package_id
+      LEFT JOIN published.lesson AS lesson ON lesson.lesson_id = session.lesson_id
+     CROSS JOIN LATERAL (
+        SELECT count(*) > 0 AS found, nullif(max(coalesce(valid_until, 'infinity')), 'infinity') AS until
+          FROM published.lesson_access
+         WHERE user_id = session.user_id AND lesson_id = session.lesson_id
+           AND (valid_until IS NULL OR valid_until > now())
+     ) AS access
+     WHERE session.id = %(playback)s
+  ) AS facts
+"""
+
+MAY_START = """
+SELECT CASE
+         WHEN user_id IS NOT NULL AND NOT coalesce(token_good, false) THEN 'token_invalid'
+         WHEN entitled OR open_to_all THEN
+              CASE WHEN path IS NULL THEN 'video_not_ready' WHEN entitled THEN 'entitled' ELSE 'preview' END
+         WHEN user_id IS NULL THEN 'not_authenticated'
+         WHEN is_published THEN 'not_enrolled'
+         ELSE 'not_found'
+       END AS verdict,
+       package_id, path, duration_s, CASE WHEN NOT watches_any THEN entitled_until END AS valid_until
+  FROM (
+    SELECT asked.user_id, package.package_id, package.path, package.duration_s, lesson.is_published,
+           viewer.is_active AND viewer.erased_at IS NULL AND viewer.generation = %(generation)s
+             AND NOT EXISTS (SELECT FROM published.ended_session WHERE session_id = %(login)s) AS token_good,
+           coalesce('media.watch_any' = ANY (viewer.permissions), false) AS watches_any,
+           access.until AS entitled_until,
+           coalesce(lesson.lesson_id IS NOT NULL
+                    AND (access.found OR 'media.watch_any' = ANY (viewer.permissions)), false) AS entitled,
+           coalesce(lesson.is_preview AND lesson.is_published, false) AS open_to_all
+      FROM (VALUES (%(user)s::uuid, %(lesson)s::uuid)) AS asked (user_id, lesson_id)
+      LEFT JOIN published.principal AS viewer ON viewer.user_id = asked.user_id
+      LEFT JOIN published.lesson AS lesson ON lesson.lesson_id = asked.lesson_id
+      LEFT JOIN published.package AS package ON package.package_id = lesson.package_id
+     CROSS JOIN LATERAL (
+        SELECT count(*) > 0 AS found, nullif(max(coalesce(valid_until, 'infinity')), 'infinity') AS until
+          FROM published.lesson_access
+         WHERE user_id = asked.user_id AND lesson_id = asked.lesson_id
+           AND (valid_until IS NULL OR valid_until > now())
+     ) AS access
+  ) AS facts
+"""
+
+
+def cookie_hash(secret: str | None) -> bytes | None:
+    return sha256(secret.encode()).digest() if secret else None
+
+
+async def may_have_bytes(
+    database: Database, cache: YesCache[Playback], playback: UUID, cookie: str | None, claims: Claims | None
+) -> Playback:
+    """The session, if its cookie or its person asks and nothing has ended. Raises Problem: 401, 403, 404, 409."""
+    if not cookie and not claims:
+        raise Problem(problems.NOT_AUTHENTICATED)
+    secret = cookie_hash(cookie)
+    key = (playback, secret, claims and (claims.user, claims.generation, claims.session))
+    decide = partial(_decide, database, playback, secret, claims)
+    return await yes(cache, key, decide)
+
+
+async def may_start(database: Database, lesson: UUID, claims: Claims | None) -> Start:
+    """What `claims` (None: nobody in particular) may begin to watch of `lesson`. Raises Problem: 401, 403, 404, 409."""
+    row = await database.one(MAY_START, {"lesson": lesson, **_token(claims)})
+    assert row is not None  # noqa: S101  VALUES always gives its row; this is for the type checker
+    metrics.DECISIONS.labels(row["verdict"]).inc()
+    if row["verdict"] in REFUSALS:
+        raise Problem(REFUSALS[row["verdict"]])
+    package = Package(row["package_id"], row["path"], row["duration_s"])
+    return Start(row["verdict"], lesson, package, row["valid_until"])
+
+
+async def may_end(database: Database, playback: UUID, cookie: str | None, claims: Claims | None) -> None:
+    """Whose session it is may end it, also when it has ended already. Raises Problem: 401, 404."""
+    if not cookie and not claims:
+        raise Problem(problems.NOT_AUTHENTICATED)
+    try:
+        await _decide(database, playback, cookie_hash(cookie), claims)
+    except Problem as problem:
+        if problem.kind not in (problems.ACCESS_ENDED, problems.PLAYBACK_SUPERSEDED):
+            raise
+
+
+async def yes(cache: YesCache[Playback], key: Hashable, decide: Callable[[], Awaitable[Playback]]) -> Playback:
+    """What `decide` answers, kept for moments; its refusals are raised, so never kept."""
+    answer = await cache.get(key, decide, valid_until=lambda playback: playback.valid_until)
+    assert answer is not None  # noqa: S101  for the type checker: `decide` never answers None
+    return answer
+
+
+async def _decide(database: Database, playback: UUID, secret: bytes | None, claims: Claims | None) -> Playback:
+    row = await database.one(DECIDE, {"playback": playback, "cookie": secret, **_token(claims)})
+    verdict = row["verdict"] if row else "not_found"
+    metrics.DECISIONS.labels(verdict).inc()
+    if row is None or verdict in REFUSALS:
+        raise Problem(REFUSALS[verdict])
+    package = Package(row["package_id"], row["path"], row["duration_s"])
+    return Playback(row["session_id"], row["user_id"], row["lesson_id"], package, row["valid_until"])
+
+
+def _token(claims: Claims | None) -> dict[str, object]:
+    return {
+        "user": claims and claims.user,
+        "generation": claims and claims.generation,
+        "login": claims and claims.session,
+    }

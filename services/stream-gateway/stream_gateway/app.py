@@ -1,0 +1,56 @@
+"""Makes the application. Each worker process makes its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from stream_gateway import logs, problems
+from stream_gateway.gateway import Gateway
+from stream_gateway.routes import playback, service
+from stream_gateway.settings import Settings
+
+LARGEST_BODY = 16 * 1024  # bytes; no body here is longer than a few words
+
+
+def create_app(gateway: Gateway | None = None) -> FastAPI:
+    """The application of `gateway`, by default one of the environment's settings."""
+    held = gateway or Gateway(Settings.read())
+    logs.configure(held.settings.log_level)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with held.running():
+            yield
+
+    app = FastAPI(
+        title="Lectern stream-gateway",
+        version="1",
+        description="Decides who may have which bytes of video now.",
+        lifespan=lifespan,
+        openapi_url=None,  # a route of our own, which declares its permission like the others
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=LARGEST_BODY,
+    )
+    app.state.gateway = held
+    app.include_router(playback.router)
+    app.include_router(service.router)
+    problems.install(app)
+    if held.settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(held.settings.allowed_origins),
+            allow_credentials=True,
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Range"],
+            expose_headers=["Content-Range", "Content-Length", "X-Request-ID"],
+        )
+    app.add_middleware(logs.Requests)
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(held.settings.trusted_proxies))
+    return app

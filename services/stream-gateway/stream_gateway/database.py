@@ -1,0 +1,66 @@
+"""The pool of connections. Everything here is bounded in time: a database that does not answer is a 503, soon."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool
+
+Connection = AsyncConnection[DictRow]
+
+WAIT = 2.0  # seconds for a connection
+ANSWER = 3.0  # seconds for everything that one request asks
+OPTIONS = "-c statement_timeout=2500 -c lock_timeout=2500 -c idle_in_transaction_session_timeout=10000"
+
+
+class Database:
+    """Runs statements as the runtime role; each statement commits by itself unless `transaction` is used."""
+
+    def __init__(self, url: str) -> None:
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            kwargs={
+                "autocommit": True,
+                "row_factory": dict_row,
+                "connect_timeout": 2,
+                "options": OPTIONS,
+                "application_name": "stream-gateway",
+            },
+            min_size=1,
+            max_size=10,
+            timeout=WAIT,
+            reconnect_timeout=WAIT,  # longer would back off for minutes after the database has come back
+            check=AsyncConnectionPool.check_connection,
+            open=False,
+            name="stream-gateway",
+        )
+
+    async def open(self) -> None:
+        """Begins to connect; a database that is away does not stop the start (readyz says so)."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        await self._pool.close(timeout=2)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        async with asyncio.timeout(ANSWER), self._pool.connection() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def one(self, statement: str, parameters: dict[str, Any]) -> DictRow | None:
+        async with self.connection() as connection:
+            return await (await connection.execute(statement, parameters)).fetchone()
+
+    async def all(self, statement: str, parameters: dict[str, Any]) -> list[DictRow]:
+        async with self.connection() as connection:
+            return await (await connection.execute(statement, parameters)).fetchall()

@@ -1,0 +1,137 @@
+"""How bytes leave: nginx sends them (X-Accel-Redirect), or this process does, under the same rules (DELIVERY=direct).
+
+aiofiles and not starlette's FileResponse, which answers a bad range as plain text, several ranges as multipart, and never
+304: nginx (max_ranges 1) does otherwise, and clients should not see which of the two served them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator
+from email.utils import formatdate, parsedate_to_datetime
+from pathlib import Path
+from stat import S_ISREG
+from typing import Literal
+
+import aiofiles
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from stream_gateway import problems
+from stream_gateway.access import Package
+from stream_gateway.problems import Problem
+
+LANGUAGE = r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,3}"
+IN_PACKAGE = re.compile(
+    r"video-[0-9]{1,5}(?:\.m3u8|-init\.mp4|-[0-9]{5}\.m4s)|audio(?:\.m3u8|-init\.mp4|-[0-9]{5}\.m4s)"
+    r"|progressive\.mp4|poster\.jpg|sprites\.vtt|sprites-[0-9]{3}\.jpg"
+)
+CAPTIONS = re.compile(rf"captions-({LANGUAGE})\.(vtt|m3u8)")
+SAFE_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+
+TYPES = {
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".m4s": "video/iso.segment",
+    ".mp4": "video/mp4",
+    ".vtt": "text/vtt; charset=utf-8",
+    ".jpg": "image/jpeg",
+}
+CHANGING = {".m3u8", ".vtt"}
+KEEP = "private, max-age=3600"  # a package's files never change
+ASK_AGAIN = "private, no-store"
+CHUNK = 256 * 1024
+AT_LEAST = 1_000_000  # bytes/s of a progressive MP4
+TIMES_BITRATE = 4  # so that seeking and starting stay quick
+
+ONE_RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))")
+
+
+class Delivery:
+    """Answers with a file below the media root, for somebody who was found to be allowed to have it."""
+
+    def __init__(self, mode: Literal["accel", "direct"], media_root: Path) -> None:
+        self._mode = mode
+        self._root = media_root
+
+    async def send(self, request: Request, path: str, *, limit_rate: int | None = None) -> Response:
+        """`path` is below the media root and made of ids and matched names. Raises Problem: 404, 416 (direct only)."""
+        suffix = Path(path).suffix
+        if not SAFE_PATH.fullmatch(path) or suffix not in TYPES:
+            raise Problem(problems.NOT_FOUND)
+        headers = {"Content-Type": TYPES[suffix], "Cache-Control": ASK_AGAIN if suffix in CHANGING else KEEP}
+        if self._mode == "direct":
+            return await _direct(request, self._root / path, headers)
+        if limit_rate is not None:
+            headers["X-Accel-Limit-Rate"] = str(limit_rate)
+        return Response(headers=headers | {"X-Accel-Redirect": f"/_media/{path}"})
+
+    async def progressive(self, request: Request, package: Package) -> Response:
+        """The MP4, at a rate that keeps one answer from outliving a refund by much."""
+        path = f"{package.path}/progressive.mp4"
+        size = (await _stat(self._root / path)).st_size
+        rate = max(AT_LEAST, round(TIMES_BITRATE * size / max(package.duration_s, 1)))
+        return await self.send(request, path, limit_rate=rate)
+
+
+async def _direct(request: Request, file: Path, headers: dict[str, str]) -> Response:
+    about = await _stat(file)
+    etag = f'"{about.st_mtime_ns:x}-{about.st_size:x}"'
+    modified = formatdate(about.st_mtime, usegmt=True)
+    headers |= {"ETag": etag, "Last-Modified": modified, "Accept-Ranges": "bytes"}
+    if _unchanged(request.headers, etag, about.st_mtime):
+        return Response(status_code=304, headers=headers)
+    size, status, span = about.st_size, 200, (0, about.st_size)
+    if request.headers.get("if-range", etag) in (etag, modified) and (wanted := _range(request.headers, size)):
+        status, span = 206, wanted
+        headers["Content-Range"] = f"bytes {span[0]}-{span[1] - 1}/{size}"
+    headers["Content-Length"] = str(span[1] - span[0])
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers)
+    return StreamingResponse(_read(file, *span), status, headers)
+
+
+def _range(headers: Headers, size: int) -> tuple[int, int] | None:
+    """First byte and the one after the last; None: send it all, as for several ranges or a malformed one. Raises Problem 416."""
+    match = ONE_RANGE.fullmatch(headers.get("range", "").replace(" ", ""))
+    if not match:
+        return None
+    first, last, suffix = match.groups()
+    if suffix is not None:
+        begin, end = max(size - int(suffix), 0), size
+    else:
+        begin, end = int(first), min(int(last) + 1, size) if last else size
+        if last and int(last) < begin:
+            return None
+    if begin >= end:
+        raise Problem(problems.RANGE_NOT_SATISFIABLE.but(headers={"Content-Range": f"bytes */{size}"}))
+    return begin, end
+
+
+def _unchanged(headers: Headers, etag: str, modified: float) -> bool:
+    if (known := headers.get("if-none-match")) is not None:
+        return known.strip() == "*" or etag in [tag.strip().removeprefix("W/") for tag in known.split(",")]
+    try:
+        return int(modified) <= parsedate_to_datetime(headers["if-modified-since"]).timestamp()
+    except (KeyError, ValueError):
+        return False
+
+
+async def _read(file: Path, begin: int, end: int) -> AsyncIterator[bytes]:
+    async with aiofiles.open(file, "rb") as source:
+        await source.seek(begin)
+        while begin < end and (chunk := await source.read(min(CHUNK, end - begin))):
+            begin += len(chunk)
+            yield chunk
+
+
+async def _stat(file: Path) -> os.stat_result:
+    try:
+        about = await asyncio.to_thread(file.stat)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise Problem(problems.NOT_FOUND) from error
+    if not S_ISREG(about.st_mode):
+        raise Problem(problems.NOT_FOUND)
+    return about

@@ -1,0 +1,107 @@
+"""One JSON line an event on stdout, and what happens to every request: its id, its line, its place in the metrics."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import time
+import uuid
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stream_gateway import metrics
+from stream_gateway.problems import INTERNAL_ERROR
+
+SERVICE = "stream-gateway"
+REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+QUIET = {"/healthz", "/readyz", "/metrics"}  # asked every few seconds: logged when they fail
+
+log = structlog.stdlib.get_logger(SERVICE)
+
+
+def configure(level: str) -> None:
+    """Sends structlog's events and the standard library's (uvicorn, psycopg) through one renderer."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_service,
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    final: list[structlog.typing.Processor] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.JSONRenderer(),
+    ]
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=final))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("psycopg.pool").setLevel("ERROR")  # a warning a second while the database is away
+
+
+class Requests:
+    """ASGI middleware around everything: request id, one log line, metrics, and a problem for what nobody caught."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id, status, started = _request_id(scope), 0, time.perf_counter()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception:
+            log.exception("unhandled")
+            if status:
+                raise  # half an answer is out already: only breaking the connection tells the client
+            await INTERNAL_ERROR.response()(scope, receive, send_with_id)
+        finally:
+            _record(scope, status, time.perf_counter() - started)
+
+
+def _record(scope: Scope, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", "none")
+    metrics.REQUESTS.labels(scope["method"], route, status).inc()
+    metrics.DURATION.labels(route).observe(seconds)
+    if scope["path"] in QUIET and status < 500:
+        return
+    state = scope.get("state", {})
+    facts: dict[str, Any] = {"user": state.get("user"), "failure": state.get("failure")}
+    log.info(
+        "request",
+        method=scope["method"],
+        path=scope["path"],
+        status=status,
+        duration_ms=round(seconds * 1000, 1),
+        **{name: str(value) for name, value in facts.items() if value is not None},
+    )
+
+
+def _request_id(scope: Scope) -> str:
+    """nginx's id, or one of our own where nobody in front made one."""
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
+    return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _add_service(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    event["service"] = SERVICE
+    return event

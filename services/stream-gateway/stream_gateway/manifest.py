@@ -1,0 +1,92 @@
+"""Playlists that the gateway writes itself: a package's master with its captions, and one caption's playlist.
+
+Captions lie beside the package and may come later, so they cannot stand in it (RFC 8216, 4.3.4.1 and 4.3.4.2).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import aiofiles
+
+from stream_gateway import problems
+from stream_gateway.database import Database
+from stream_gateway.problems import Problem
+
+GROUP = "captions"
+KEPT_MASTERS = 1000
+NOT_QUOTABLE = re.compile(r'["\x00-\x1f\x7f]')  # in a quoted string of a playlist
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """One language's captions of a lesson; `path` lies below LECTERN_MEDIA_ROOT."""
+
+    language: str
+    label: str
+    path: str
+
+
+class Masters:
+    """The packages' own master playlists, kept in memory: a package never changes."""
+
+    def __init__(self, media_root: Path) -> None:
+        self._root = media_root
+        self._kept: dict[str, str] = {}
+
+    async def read(self, package_path: str) -> str:
+        """Raises Problem 404 where the package has none."""
+        if package_path not in self._kept:
+            try:
+                async with aiofiles.open(self._root / package_path / "master.m3u8", encoding="utf-8") as file:
+                    text = await file.read()
+            except FileNotFoundError as error:
+                raise Problem(problems.NOT_FOUND) from error
+            if len(self._kept) >= KEPT_MASTERS:
+                self._kept.clear()
+            self._kept[package_path] = text
+        return self._kept[package_path]
+
+
+async def captions_of(database: Database, lesson: UUID) -> list[Caption]:
+    rows = await database.all(
+        "SELECT language, label, path FROM published.caption WHERE lesson_id = %(lesson)s ORDER BY language",
+        {"lesson": lesson},
+    )
+    return [Caption(row["language"], row["label"], row["path"]) for row in rows]
+
+
+def with_captions(master: str, captions: list[Caption]) -> str:
+    """`master` with a subtitles group of `captions` that every rendition refers to; without captions unchanged."""
+    if not captions:
+        return master
+    lines: list[str] = []
+    media = [_media(caption) for caption in captions]
+    for line in master.splitlines():
+        if line.startswith("#EXT-X-STREAM-INF:"):
+            lines += media
+            media = []
+            line += f',SUBTITLES="{GROUP}"'
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def captions_playlist(language: str, duration_s: float) -> str:
+    """One WebVTT file as a playlist of one segment."""
+    return (
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-PLAYLIST-TYPE:VOD\n"
+        f"#EXT-X-TARGETDURATION:{math.ceil(duration_s)}\n#EXT-X-MEDIA-SEQUENCE:0\n"
+        f"#EXTINF:{duration_s:.3f},\ncaptions-{language}.vtt\n#EXT-X-ENDLIST\n"
+    )
+
+
+def _media(caption: Caption) -> str:
+    name = NOT_QUOTABLE.sub("", caption.label) or caption.language
+    return (
+        f'#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="{GROUP}",NAME="{name}",LANGUAGE="{caption.language}",'
+        f'DEFAULT=NO,AUTOSELECT=YES,FORCED=NO,URI="captions-{caption.language}.m3u8"'
+    )

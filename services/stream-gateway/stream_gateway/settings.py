@@ -1,0 +1,201 @@
+"""Everything that the environment says, typed and read once (the table is in deploy/contracts.md).
+
+Any variable may be given as NAME_FILE, the path of a file with the value in it: that is how secrets come.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+EX_CONFIG = 78  # sysexits.h: configuration error
+A_DATABASE = "a PostgreSQL URL, postgres://user:password@host:5432/database"
+
+
+def _database_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("postgres", "postgresql") or not parts.hostname or not parts.path.strip("/"):
+        raise ValueError
+    return value
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError
+    return value
+
+
+def _origin(value: str) -> str:
+    if urlsplit(_http_url(value)).path.strip("/"):
+        raise ValueError
+    return value.rstrip("/")
+
+
+def _absolute(value: Path) -> Path:
+    if not value.is_absolute():
+        raise ValueError
+    return value
+
+
+def _network(value: str) -> str:
+    return str(ipaddress.ip_network(value))
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+Origin = Annotated[str, AfterValidator(_origin)]
+Network = Annotated[str, AfterValidator(_network)]
+CommaSeparated = (NoDecode, BeforeValidator(_split))
+
+
+class ValuesInFiles(PydanticBaseSettingsSource):
+    """NAME_FILE in the environment gives NAME's value."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        name = _variable(field)
+        path = os.environ.get(f"{name}_FILE")
+        if not path:
+            return None, name, False
+        if os.environ.get(name):
+            raise ConfigurationError(f"{name} and {name}_FILE are both given: give one of them.")
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), name, False
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{name}_FILE cannot be read: {error}.") from error
+
+    def __call__(self) -> dict[str, Any]:
+        values = (self.get_field_value(field, name) for name, field in self.settings_cls.model_fields.items())
+        return {name: value for value, name, _complex in values if value is not None}
+
+
+class ConfigurationError(Exception):
+    """Which variable is missing or malformed, and what it should be; never its value."""
+
+
+class Environment(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", case_sensitive=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, ValuesInFiles(settings_cls), env_settings, dotenv_settings
+
+    @classmethod
+    def read(cls) -> Self:
+        """The settings, or ConfigurationError with one line a variable."""
+        try:
+            return cls()
+        except ValidationError as error:
+            lines = [cls._line(problem["loc"][0], problem["type"]) for problem in error.errors()]
+            raise ConfigurationError("\n".join(lines)) from error
+
+    @classmethod
+    def _line(cls, name: int | str, kind: str) -> str:
+        field = next(field for field in cls.model_fields.values() if _variable(field) == name)
+        return f"{name} {'is missing' if kind == 'missing' else 'is malformed'}: it should be {field.description}."
+
+
+class Settings(Environment):
+    """What serving needs."""
+
+    database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL", description=A_DATABASE)
+    public_url: Origin = Field(
+        validation_alias="LECTERN_PUBLIC_URL", description="the one hostname that clients use, http://127.0.0.1:8000"
+    )
+    jwks_url: Annotated[str, AfterValidator(_http_url)] = Field(
+        validation_alias="LECTERN_JWKS_URL",
+        description="where core-api's public keys are, http://core-api:8000/.well-known/jwks.json",
+    )
+    media_root: Annotated[Path, AfterValidator(_absolute)] = Field(
+        validation_alias="LECTERN_MEDIA_ROOT", description="the absolute path of the folder with packages and captions"
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], *CommaSeparated] = Field(
+        (),
+        validation_alias="LECTERN_TRUSTED_PROXIES",
+        description="networks whose X-Forwarded-* headers count, separated by commas, 172.16.0.0/12",
+    )
+    allowed_origins: Annotated[tuple[Origin, ...], *CommaSeparated] = Field(
+        (),
+        validation_alias="LECTERN_ALLOWED_ORIGINS",
+        description="further browser origins, separated by commas, https://app.example.org",
+    )
+    stream_limit: int = Field(
+        2,
+        ge=1,
+        le=100,
+        validation_alias="LECTERN_STREAM_LIMIT",
+        description="a number from 1 to 100: playback sessions of one learner at once",
+    )
+    delivery: Literal["accel", "direct"] = Field(
+        "accel",
+        validation_alias="DELIVERY",
+        description='"accel" (nginx sends the bytes) or "direct" (this process does)',
+    )
+    log_level: Literal["debug", "info", "warning"] = Field(
+        "info", validation_alias="LECTERN_LOG_LEVEL", description='"debug", "info" or "warning"'
+    )
+    host: str = Field("127.0.0.1", validation_alias="LECTERN_HOST", description="the address to listen on, 0.0.0.0")
+    port: int = Field(
+        8002, ge=0, le=65535, validation_alias="LECTERN_PORT_INTERNAL", description="the port to listen on, 8002"
+    )
+    workers: int = Field(
+        1, ge=1, le=64, validation_alias="LECTERN_WORKERS", description="a number from 1 to 64: worker processes"
+    )
+
+    @property
+    def secure(self) -> bool:
+        return self.public_url.startswith("https://")
+
+
+class MigrationSettings(Environment):
+    """What `python -m stream_gateway.migrate` needs."""
+
+    migration_database_url: DatabaseUrl | None = Field(
+        None, validation_alias="MIGRATION_DATABASE_URL", description=f"the owner role's URL, {A_DATABASE}"
+    )
+    database_url: DatabaseUrl | None = Field(None, validation_alias="DATABASE_URL", description=A_DATABASE)
+
+    @property
+    def url(self) -> str:
+        url = self.migration_database_url or self.database_url
+        if url is None:
+            raise ConfigurationError(
+                f"MIGRATION_DATABASE_URL is missing: it should be the owner role's URL, {A_DATABASE}."
+            )
+        return url
+
+
+def stop(error: ConfigurationError) -> SystemExit:
+    """Says on stderr what is wrong; raise what this returns."""
+    for line in str(error).splitlines():
+        print(f"lectern: {line}", file=sys.stderr)  # noqa: T201  before there is a log, to the operator's terminal
+    return SystemExit(EX_CONFIG)
+
+
+def without_password(url: str) -> str:
+    return re.sub(r"(?<=://)([^:@/]*):[^@/]*@", r"\1@", url)
+
+
+def _variable(field: FieldInfo) -> str:
+    return str(field.validation_alias)

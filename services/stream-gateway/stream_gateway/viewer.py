@@ -1,0 +1,67 @@
+"""Who asks: the access token of a request, verified; its cookie; and where it came from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import APIKeyCookie, HTTPBearer
+
+from stream_gateway import problems
+from stream_gateway.gateway import TheGateway
+from stream_gateway.problems import Problem
+from stream_gateway.sessions import Client
+from stream_gateway.verifier import Claims, KeysUnavailable, TokenInvalid
+
+COOKIE = "lectern_playback"
+
+# For the OpenAPI document; what they let through is decided below.
+documented_bearer = HTTPBearer(auto_error=False, scheme_name="Bearer", bearerFormat="JWT")
+documented_cookie = APIKeyCookie(name=COOKIE, auto_error=False, scheme_name="Playback cookie")
+
+
+async def person_or_nobody(request: Request, gateway: TheGateway) -> Claims | None:
+    """The claims of the access token; None without one. Raises Problem: 401, 503 while there are no keys."""
+    header = request.headers.get("authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise Problem(problems.NOT_AUTHENTICATED)
+    try:
+        claims = await gateway.verifier.averify(token.strip())
+    except TokenInvalid as error:
+        raise Problem(problems.TOKEN_INVALID) from error
+    except KeysUnavailable as error:
+        raise Problem(problems.UNAVAILABLE) from error
+    request.state.user = claims.user  # for the log line
+    return claims
+
+
+async def person(claims: Annotated[Claims | None, Depends(person_or_nobody)]) -> Claims:
+    if claims is None:
+        raise Problem(problems.NOT_AUTHENTICATED)
+    return claims
+
+
+async def person_beside_cookie(request: Request, gateway: TheGateway) -> Claims | None:
+    """Like `person_or_nobody`, but a token that is no good does not spoil a request that also has a cookie."""
+    try:
+        return await person_or_nobody(request, gateway)
+    except Problem:
+        if COOKIE in request.cookies:
+            return None
+        raise
+
+
+def client(request: Request) -> Client:
+    address = request.client.host if request.client else "0.0.0.0"  # noqa: S104  no address is known: all such share one limit
+    return Client(address, request.headers.get("user-agent", "")[:300].replace("\0", ""))
+
+
+Bearer = Depends(documented_bearer)
+Cookie = Depends(documented_cookie)
+Person = Annotated[Claims, Depends(person), Bearer]
+PersonOrNobody = Annotated[Claims | None, Depends(person_or_nobody)]
+PersonBesideCookie = Annotated[Claims | None, Depends(person_beside_cookie)]
+TheClient = Annotated[Client, Depends(client)]
