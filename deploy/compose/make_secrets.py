@@ -69,7 +69,7 @@ def complete(known: Mapping[str, str], database_exists: bool) -> dict[str, str]:
         raise OldDatabaseError(
             "there is a database in the volume `postgres`, but the secrets made with it are gone (volume `secrets-safe`).\n"
             "Nothing was changed. Restore that volume from your backup, or delete everything and begin anew\n"
-            "with `docker compose down --volumes`. deploy/runbook.md, \"Backup and restore\", has both."
+            'with `docker compose down --volumes`. deploy/runbook.md, "Backup and restore", has both.'
         )
     return {name: known.get(name) or secrets.token_urlsafe(32) for name in NAMES}
 
@@ -81,7 +81,9 @@ def rotate(known: Mapping[str, str], what: str) -> dict[str, str]:
 
 def handouts(known: Mapping[str, str]) -> dict[str, tuple[int, dict[str, str]]]:
     """For each consumer: the user who may read, and its files."""
-    urls = {role: f"postgres://lectern_{role}:{known[role + '_password']}@{DATABASE_HOST}/{DATABASE_NAME}" for role in ROLES}
+    urls = {
+        role: f"postgres://lectern_{role}:{known[role + '_password']}@{DATABASE_HOST}/{DATABASE_NAME}" for role in ROLES
+    }
     redis = known["redis_password"]
     redis_url = f"redis://:{redis}@{REDIS_HOST}/0"
     core = {
@@ -105,7 +107,10 @@ def handouts(known: Mapping[str, str]) -> dict[str, tuple[int, dict[str, str]]]:
             {"migration_database_url": urls["chat_owner"], "django_secret_key": known["chat_django_secret_key"]},
         ),
         "core": (CORE_USER, core),
-        "packager": (CORE_USER, {"database_url": urls["core"], "django_secret_key": known["packager_django_secret_key"]}),
+        "packager": (
+            CORE_USER,
+            {"database_url": urls["core"], "django_secret_key": known["packager_django_secret_key"]},
+        ),
         "stream": (STREAM_USER, {"database_url": urls["stream"]}),
         "chat": (
             CHAT_USER,
