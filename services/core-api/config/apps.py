@@ -1,4 +1,12 @@
+from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+
+
+class SystemConfig(AppConfig):
+    """What is no domain's: commands, templates and static files of the whole service."""
+
+    name = "config"
+    verbose_name = "System"
 
 
 class LecternAdminConfig(AdminConfig):

@@ -55,6 +55,7 @@ TRUSTED_PROXIES = env.names("LECTERN_TRUSTED_PROXIES")
 
 # --- Applications ------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
+    "config.apps.SystemConfig",  # first: its templates and commands go before those of others
     "config.apps.LecternAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -89,7 +90,6 @@ WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "config" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -162,7 +162,6 @@ UPLOADS_ROOT = Path(required("LECTERN_UPLOADS_ROOT", "the folder of uploaded vid
 FFMPEG = env.text("LECTERN_FFMPEG", "the path of an ffmpeg program", shutil.which("ffmpeg") or "")
 STATIC_URL = "/static/"
 STATIC_ROOT = env.text("LECTERN_STATIC_ROOT", "a folder", str(BASE_DIR / "staticfiles"))
-STATICFILES_DIRS = [BASE_DIR / "config" / "static"]
 
 # --- API ---------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
