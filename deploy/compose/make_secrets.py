@@ -26,7 +26,14 @@ ROTATABLE = {
     "database": (*(f"{role}_password" for role in ROLES), "redis_password"),
     "sessions": ("core_django_secret_key", "chat_django_secret_key", "packager_django_secret_key"),
 }
-NAMES = (*ROTATABLE["database"], *ROTATABLE["sessions"], "superuser_password", "signing_key_secret", "sandbox_secret")
+NAMES = (
+    *ROTATABLE["database"],
+    *ROTATABLE["sessions"],
+    "superuser_password",
+    "signing_key_secret",
+    "packager_signing_key_secret",  # core's settings ask for one; the packager's opens no key
+    "sandbox_secret",
+)
 
 POSTGRES_USER, REDIS_USER, CORE_USER, STREAM_USER, CHAT_USER = 999, 999, 10001, 10002, 10003
 SHARED_GROUP = 10000  # core, stream and chat run with it, nginx has it besides its own: who may read the media
@@ -109,7 +116,11 @@ def handouts(known: Mapping[str, str]) -> dict[str, tuple[int, dict[str, str]]]:
         "core": (CORE_USER, core),
         "packager": (
             CORE_USER,
-            {"database_url": urls["core"], "django_secret_key": known["packager_django_secret_key"]},
+            {
+                "database_url": urls["core"],
+                "django_secret_key": known["packager_django_secret_key"],
+                "signing_key_secret": known["packager_signing_key_secret"],
+            },
         ),
         "stream": (STREAM_USER, {"database_url": urls["stream"]}),
         "chat": (
