@@ -24,16 +24,9 @@ DATABASE_HOST, DATABASE_NAME, REDIS_HOST = "postgres:5432", "lectern", "redis:63
 
 ROTATABLE = {
     "database": (*(f"{role}_password" for role in ROLES), "redis_password"),
-    "sessions": ("core_django_secret_key", "chat_django_secret_key", "packager_django_secret_key"),
+    "sessions": ("core_django_secret_key", "chat_django_secret_key"),
 }
-NAMES = (
-    *ROTATABLE["database"],
-    *ROTATABLE["sessions"],
-    "superuser_password",
-    "signing_key_secret",
-    "packager_signing_key_secret",  # core's settings ask for one; the packager's opens no key
-    "sandbox_secret",
-)
+NAMES = (*ROTATABLE["database"], *ROTATABLE["sessions"], "superuser_password", "signing_key_secret", "sandbox_secret")
 
 POSTGRES_USER, REDIS_USER, CORE_USER, STREAM_USER, CHAT_USER = 999, 999, 10001, 10002, 10003
 SHARED_GROUP = 10000  # core, stream and chat run with it, nginx has it besides its own: who may read the media
@@ -100,6 +93,8 @@ def handouts(known: Mapping[str, str]) -> dict[str, tuple[int, dict[str, str]]]:
         "signing_key_secret": known["signing_key_secret"],
         "sandbox_secret": known["sandbox_secret"],
     }
+    # core's settings ask for these everywhere; where nothing is signed, what is handed out opens nothing.
+    idle = {"django_secret_key": secrets.token_urlsafe(32), "signing_key_secret": secrets.token_urlsafe(32)}
     return {
         "postgres": (POSTGRES_USER, {"superuser_password": known["superuser_password"]}),
         "redis": (REDIS_USER, {"redis.conf": f"requirepass {redis}\n", "redis_password": redis}),
@@ -107,21 +102,14 @@ def handouts(known: Mapping[str, str]) -> dict[str, tuple[int, dict[str, str]]]:
             POSTGRES_USER,
             {name: known[name] for name in ("superuser_password", *(f"{role}_password" for role in ROLES))},
         ),
-        "migrate": (CORE_USER, {**core, "migration_database_url": urls["core_owner"]}),
+        "migrate": (CORE_USER, {**idle, "migration_database_url": urls["core_owner"]}),
         "migrate-stream": (STREAM_USER, {"migration_database_url": urls["stream_owner"]}),
         "migrate-chat": (
             CHAT_USER,
             {"migration_database_url": urls["chat_owner"], "django_secret_key": known["chat_django_secret_key"]},
         ),
         "core": (CORE_USER, core),
-        "packager": (
-            CORE_USER,
-            {
-                "database_url": urls["core"],
-                "django_secret_key": known["packager_django_secret_key"],
-                "signing_key_secret": known["packager_signing_key_secret"],
-            },
-        ),
+        "packager": (CORE_USER, {**idle, "database_url": urls["core"]}),
         "stream": (STREAM_USER, {"database_url": urls["stream"]}),
         "chat": (
             CHAT_USER,

@@ -76,7 +76,17 @@ def test_a_newer_release_gets_the_secret_that_it_adds(root: Path) -> None:
 def test_no_gateway_and_no_packager_can_read_what_signs(root: Path) -> None:
     run(root)
     signing = {safe(root)[name] for name in ("signing_key_secret", "sandbox_secret", "core_django_secret_key")}
-    for consumer in ("packager", "stream", "chat", "migrate-stream", "migrate-chat", "postgres", "redis", "roles"):
+    for consumer in (
+        "packager",
+        "stream",
+        "chat",
+        "migrate",
+        "migrate-stream",
+        "migrate-chat",
+        "postgres",
+        "redis",
+        "roles",
+    ):
         texts = [file.read_text() for file in (root / "consumers" / consumer).iterdir()]
         assert not [text for text in texts if any(secret in text for secret in signing)], consumer
 
