@@ -60,18 +60,20 @@ def write_file(path: Path, text: str, owner: int) -> None:
 
 
 def complete(known: Mapping[str, str], database_exists: bool) -> dict[str, str]:
-    """`known` with what is missing made up.
+    """`known` with what is missing made up; beside an existing database nothing may be missing.
 
-    Secrets that a newer release needs are added to a safe that is there. Without a safe, an existing database is
-    refused: its roles have other passwords and its signing keys are encrypted with another secret.
+    Its roles have other passwords, and its signing keys are encrypted with another secret. (A release that adds a secret
+    says here that this one may be made later.)
     """
-    if database_exists and not known:
+    missing = [name for name in NAMES if not known.get(name)]
+    if database_exists and missing:
         raise OldDatabaseError(
-            "there is a database in the volume `postgres`, but the secrets made with it are gone (volume `secrets-safe`).\n"
-            "Nothing was changed. Restore that volume from your backup, or delete everything and begin anew\n"
-            'with `docker compose down --volumes`. deploy/runbook.md, "Backup and restore", has both.'
+            "there is a database in the volume `postgres`, but secrets made with it are gone from the volume "
+            f"`secrets-safe`: {', '.join(missing)}.\n"
+            "Nothing was changed. Restore that volume from your backup, or delete everything and begin anew "
+            'with `docker compose down --volumes`: deploy/runbook.md, "Backup and restore".'
         )
-    return {name: known.get(name) or secrets.token_urlsafe(32) for name in NAMES}
+    return {**known, **{name: secrets.token_urlsafe(32) for name in missing}}
 
 
 def rotate(known: Mapping[str, str], what: str) -> dict[str, str]:

@@ -63,14 +63,25 @@ def test_a_start_that_was_killed_before_the_database_was_made_is_taken_up_again(
     assert (root / "volumes/postgres/pgdata").is_dir()
 
 
-def test_a_newer_release_gets_the_secret_that_it_adds(root: Path) -> None:
+def test_one_lost_secret_is_enough_to_leave_an_old_database_alone(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run(root)
-    before = safe(root)
+    left = {name: value for name, value in safe(root).items() if name != "signing_key_secret"}
     (root / "safe/secrets.json").unlink()
-    (root / "safe/secrets.json").write_text(json.dumps({k: v for k, v in before.items() if k != "sandbox_secret"}))
-    assert run(root) == 0
-    assert {**safe(root), "sandbox_secret": ""} == {**before, "sandbox_secret": ""}
-    assert read(root, "core/sandbox_secret") == safe(root)["sandbox_secret"] != before["sandbox_secret"]
+    (root / "safe/secrets.json").write_text(json.dumps(left))
+    assert run(root) == 78
+    assert "`secrets-safe`: signing_key_secret." in capsys.readouterr().err
+    assert safe(root) == left
+
+
+def test_an_older_release_keeps_the_secrets_of_a_newer_one(root: Path) -> None:
+    run(root)
+    newer = {**safe(root), "of_a_newer_release": "x"}
+    (root / "safe/secrets.json").unlink()
+    (root / "safe/secrets.json").write_text(json.dumps(newer))
+    run(root)
+    assert safe(root) == newer
 
 
 def test_no_gateway_and_no_packager_can_read_what_signs(root: Path) -> None:
