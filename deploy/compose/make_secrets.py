@@ -69,7 +69,7 @@ def complete(known: Mapping[str, str], database_exists: bool) -> dict[str, str]:
     if database_exists and missing:
         raise OldDatabaseError(
             "there is a database in the volume `postgres`, but secrets made with it are gone from the volume "
-            f"`secrets-safe`: {', '.join(missing)}.\n"
+            f"`secrets-safe`: {', '.join(missing) if known else 'all of them'}.\n"
             "Nothing was changed. Restore that volume from your backup, or delete everything and begin anew "
             'with `docker compose down --volumes`: deploy/runbook.md, "Backup and restore".'
         )
