@@ -12,7 +12,7 @@ from stream_gateway import metrics, openapi, problems
 from stream_gateway.database import Database
 from stream_gateway.gateway import TheGateway
 from stream_gateway.openapi import INTERNAL, PUBLIC, open_to, refusals
-from stream_gateway.problems import DATABASE_AWAY
+from stream_gateway.problems import DATABASE_AWAY, Problem
 
 router = APIRouter(tags=["service"])
 
@@ -36,16 +36,16 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", openapi_extra=open_to(INTERNAL), responses=refusals(problems.UNAVAILABLE))
-async def readyz(gateway: TheGateway) -> Response | Readiness:
+async def readyz(gateway: TheGateway) -> Readiness:
     """What it needs can be reached: the database with the published views, the public keys, the listening connection."""
     found = {
         "database": await _database(gateway.database),
         "keys": "ok" if gateway.verifier.ready else f"none fetched yet from {gateway.settings.jwks_url}",
         "listener": "ok" if gateway.listener.live else "not connected",
     }
-    if set(found.values()) == {"ok"}:
-        return Readiness(**found)
-    return problems.UNAVAILABLE.but(errors={part: [said] for part, said in found.items() if said != "ok"}).response()
+    if missing := {part: [said] for part, said in found.items() if said != "ok"}:
+        raise Problem(problems.UNAVAILABLE.but(errors=missing))
+    return Readiness(**found)
 
 
 @router.get("/metrics", openapi_extra=open_to(INTERNAL), response_class=Response)
