@@ -1,15 +1,16 @@
-"""Logging in with a username or an e-mail address."""
+"""Logging in with a username or an e-mail address, and what a person may do."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
-from django.db.models import Q
+from django.contrib.auth.models import Permission
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from accounts.models import User
-from accounts.names import normalise_username
+from accounts.roles import LEARNER
 
 
 class UsernameOrEmailBackend(ModelBackend):
@@ -19,9 +20,12 @@ class UsernameOrEmailBackend(ModelBackend):
         """The active person with that name or address and password. Takes as long whether or not there is such a person."""
         if not username or password is None:
             return None
-        name = normalise_username(username)
-        user = User.objects.filter(Q(username__iexact=name) | Q(email__iexact=name)).first()
+        user = User.objects.named(username).first()
         if user is None:
             User().set_password(password)
             return None
         return user if user.check_password(password) and self.user_can_authenticate(user) else None
+
+    def _get_group_permissions(self, user_obj: User) -> QuerySet[Permission]:
+        """Those of the person's groups and of `learner`, which everybody is. published.principal says the same."""
+        return Permission.objects.filter(Q(group__in=user_obj.groups.all()) | Q(group__name=LEARNER)).distinct()

@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
+from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from accounts.names import normalise_email, normalise_username, validate_username
+from accounts.names import normalise_email, normalise_password, normalise_username, validate_username
+from accounts.roles import ADMIN, LEARNER
 from config.ids import uuid7
 
 
@@ -26,7 +28,14 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(username, email, password, **{"is_staff": True, "is_superuser": True} | fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
-        return self.get(username__iexact=normalise_username(username or ""))
+        return self.alias(key=Lower("username")).get(key=Lower(Value(normalise_username(username or ""))))
+
+    def named(self, name: str) -> QuerySet[User]:
+        """The person (one at most: no username holds an @) with that username or e-mail address, in any case of letters."""
+        key = Lower(Value(normalise_username(name)))  # lower() as in the unique indexes, which this way serve the query
+        return self.alias(name_key=Lower("username"), email_key=Lower("email")).filter(
+            Q(name_key=key) | Q(email_key=key)
+        )
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -65,6 +74,17 @@ class User(AbstractBaseUser, PermissionsMixin):
     def get_short_name(self) -> str:
         return self.name or self.username
 
+    def set_password(self, raw_password: str | None) -> None:
+        super().set_password(raw_password and normalise_password(raw_password))
+
+    def check_password(self, raw_password: str) -> bool:
+        return super().check_password(normalise_password(raw_password))
+
+    def role_names(self) -> list[str]:
+        """For display: the person's groups, and what goes without saying. published.principal says the same."""
+        implied = {LEARNER, ADMIN} if self.is_superuser else {LEARNER}
+        return sorted(implied | {group.name for group in self.groups.all()})
+
 
 class LoginSession(models.Model):
     """One log-in on one device: the family of its refresh tokens, and the `sid` of its access tokens."""
@@ -93,9 +113,8 @@ class RefreshToken(models.Model):
     expires_at = models.DateTimeField()
     consumed_at = models.DateTimeField(null=True)
     attempt_hash = models.BinaryField(max_length=32, null=True)
-    successor = models.BinaryField(
-        null=True
-    )  # the answer given, readable only with the token and attempt that earned it
+    # The token given for this one, readable only with this one and the attempt that earned it.
+    successor = models.BinaryField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["expires_at"], name="refresh_token_expires")]

@@ -1,4 +1,4 @@
-"""What a username and an e-mail address may look like."""
+"""What usernames, e-mail addresses and passwords look like before they are compared."""
 
 import unicodedata
 
@@ -18,3 +18,8 @@ def normalise_username(username: str) -> str:
 
 def normalise_email(email: str) -> str:
     return unicodedata.normalize("NFKC", email).strip()
+
+
+def normalise_password(password: str) -> str:
+    """The same text typed on another keyboard is the same password (NIST SP 800-63B, 5.1.1.2)."""
+    return unicodedata.normalize("NFKC", password)

@@ -44,3 +44,21 @@ def holds(*permissions: str) -> type[BasePermission]:
             return super().has_permission(request, view) and any(request.user.has_perm(name) for name in permissions)
 
     return Holds
+
+
+def by_method(**permissions: type[BasePermission]) -> type[BasePermission]:
+    """`by_method(GET=Public, POST=holds("courses.manage"))`. A method that the view has and this does not name is closed."""
+
+    class ByMethod(BasePermission):
+        label = ", ".join(
+            f"{method}: {getattr(permission, 'label', permission.__name__)}"
+            for method, permission in permissions.items()
+        )
+
+        def has_permission(self, request: Request, view: APIView) -> bool:
+            method = "GET" if request.method == "HEAD" else str(request.method)
+            if method in permissions:
+                return permissions[method]().has_permission(request, view)
+            return method != "OPTIONS" and not hasattr(view, method.lower())  # the view answers 405
+
+    return ByMethod

@@ -130,8 +130,12 @@ class Api(APIClient):
     default_format = "json"
 
     def as_(self, user: User) -> Api:
+        from accounts.models import LoginSession
+        from accounts.tokens import AccessToken
+
         client = Api()
-        client.force_authenticate(user)
+        token = AccessToken.of(user, LoginSession.objects.create(user=user))
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
         return client
 
 

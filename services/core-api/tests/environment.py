@@ -23,9 +23,7 @@ PSQL = os.environ.get("LECTERN_TEST_PSQL", "psql")
 ON_POSTGRES = bool(SUPERUSER_URL)
 DATABASE = f"core_test_{secrets.token_hex(6)}"
 FOLDER = Path(tempfile.mkdtemp(prefix="lectern-core-test-"))
-PASSWORDS = {
-    name: "made-up-for-tests" for name in ("core_owner", "core", "stream_owner", "stream", "chat_owner", "chat")
-}
+PASSWORDS = dict.fromkeys(("core_owner", "core", "stream_owner", "stream", "chat_owner", "chat"), "made-up-for-tests")
 
 
 def database_address(role: str | None = None, database: str = DATABASE) -> str:

@@ -1,0 +1,105 @@
+"""Registering, logging in and out, and who one is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import cast
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import actions, keys
+from accounts.models import User
+from accounts.serializers import (
+    LogoutRequest,
+    Me,
+    RefreshRequest,
+    Registered,
+    RegisterRequest,
+    TokenPair,
+    TokenRequest,
+)
+from config.client_address import client_address
+from config.permissions import Authenticated, Public
+
+
+class _Entrance(APIView):
+    """For those who have no access token, or an old one: whatever they send in that header does not matter."""
+
+    authentication_classes = ()
+    permission_classes = (Public,)
+
+
+class RegisterView(_Entrance):
+    @extend_schema(request=RegisterRequest, responses={201: Registered}, operation_id="register")
+    def post(self, request: Request) -> Response:
+        body = RegisterRequest(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Response(Registered(actions.register(**body.validated_data)).data, status=201)
+
+
+class TokenView(_Entrance):
+    @extend_schema(request=TokenRequest, responses=TokenPair, operation_id="log_in")
+    def post(self, request: Request) -> Response:
+        """Log in. 401 `invalid_credentials`, whatever was wrong."""
+        body = TokenRequest(data=request.data)
+        body.is_valid(raise_exception=True)
+        client = actions.Client(client_address(request), request.headers.get("User-Agent", ""))
+        return Response(asdict(actions.log_in(**body.validated_data, client=client)))
+
+
+class RefreshView(_Entrance):
+    @extend_schema(request=RefreshRequest, responses=TokenPair, operation_id="refresh")
+    def post(self, request: Request) -> Response:
+        """A new pair for a refresh token, which is used up by it. 401 `token_invalid`, `token_superseded`, `token_reused`."""
+        body = RefreshRequest(data=request.data)
+        body.is_valid(raise_exception=True)
+        pair = actions.refresh(body.validated_data["refresh"], body.validated_data.get("attempt", ""))
+        return Response(asdict(pair))
+
+
+class LogoutView(_Entrance):
+    @extend_schema(request=LogoutRequest, responses={204: None}, operation_id="log_out")
+    def post(self, request: Request) -> Response:
+        """Ends the login that the refresh token belongs to; 204 also for one that is unknown or over."""
+        body = LogoutRequest(data=request.data)
+        body.is_valid(raise_exception=True)
+        actions.log_out(body.validated_data["refresh"])
+        return Response(status=204)
+
+
+class LogoutEverywhereView(APIView):
+    permission_classes = (Authenticated,)
+
+    @extend_schema(request=None, responses={204: None}, operation_id="log_out_everywhere")
+    def post(self, request: Request) -> Response:
+        """Ends every login of this person; their tokens are refused everywhere within a second."""
+        actions.log_out_everywhere(cast(User, request.user))
+        return Response(status=204)
+
+
+class MeView(APIView):
+    permission_classes = (Authenticated,)
+
+    @extend_schema(responses=Me, operation_id="me")
+    def get(self, request: Request) -> Response:
+        return Response(Me(request.user).data)
+
+    @extend_schema(request=Me, responses=Me, operation_id="change_me")
+    def patch(self, request: Request) -> Response:
+        body = Me(request.user, data=request.data, partial=True)
+        body.is_valid(raise_exception=True)
+        body.save()
+        return Response(body.data)
+
+
+class JwksView(_Entrance):
+    @extend_schema(
+        responses=OpenApiResponse(OpenApiTypes.OBJECT, description="A JWK Set (RFC 7517)."), operation_id="jwks"
+    )
+    def get(self, request: Request) -> Response:
+        """The public keys that verify access tokens, by `kid`."""
+        return Response(keys.public_jwks(), headers={"Cache-Control": "public, max-age=60"})
