@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import psycopg
 
@@ -64,6 +66,27 @@ class YesCache(Generic[T]):
         self._kept[key] = (self._clock() + age, answer)
 
 
+@contextlib.contextmanager
+def hang_up_after(
+    seconds: float, connection: psycopg.AsyncConnection[Any], also: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Cuts `connection` when the block takes longer; its statement then raises OperationalError, at once.
+
+    Cancelling instead would make psycopg wait for a silent server's word for ten seconds more (measured).
+    """
+
+    def cut() -> None:
+        also()
+        with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as wire:
+            wire.shutdown(socket.SHUT_RDWR)
+
+    overdue = asyncio.get_running_loop().call_later(seconds, cut)
+    try:
+        yield
+    finally:
+        overdue.cancel()
+
+
 class ChangeListener:
     """Listens for `access_changed` for as long as `run` runs. `on_change` gets the payload (a user's UUID, or empty: everybody)."""
 
@@ -77,7 +100,7 @@ class ChangeListener:
 
     async def run(self) -> None:
         while True:
-            with contextlib.suppress(psycopg.Error, OSError, TimeoutError):
+            with contextlib.suppress(psycopg.Error, OSError):
                 await self._listen()
             self._set_live(False)
             await asyncio.sleep(0.2)
@@ -90,7 +113,7 @@ class ChangeListener:
             while True:
                 async for notification in connection.notifies(timeout=PROBE_EVERY):
                     self._changed(notification.payload)
-                async with asyncio.timeout(PROBE_TIMEOUT):
+                with hang_up_after(PROBE_TIMEOUT, connection, lambda: self._set_live(False)):
                     await connection.execute("SELECT 1")
 
     def _changed(self, payload: str) -> None:

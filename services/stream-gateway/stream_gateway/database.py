@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,9 +10,12 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
+from stream_gateway.freshness import hang_up_after
+
 Connection = AsyncConnection[DictRow]
 
 WAIT = 2.0  # seconds for a connection
+CHECK = 0.5  # seconds to find that a pooled one still lives
 ANSWER = 3.0  # seconds for everything that one request asks
 OPTIONS = "-c statement_timeout=2500 -c lock_timeout=2500 -c idle_in_transaction_session_timeout=10000"
 
@@ -35,7 +37,7 @@ class Database:
             max_size=10,
             timeout=WAIT,
             reconnect_timeout=WAIT,  # longer would back off for minutes after the database has come back
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             open=False,
             name="stream-gateway",
         )
@@ -49,8 +51,9 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        async with asyncio.timeout(ANSWER), self._pool.connection() as connection:
-            yield connection
+        async with self._pool.connection() as connection:
+            with hang_up_after(ANSWER, connection):
+                yield connection
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -64,3 +67,8 @@ class Database:
     async def all(self, statement: str, parameters: dict[str, Any]) -> list[DictRow]:
         async with self.connection() as connection:
             return await (await connection.execute(statement, parameters)).fetchall()
+
+
+async def _check(connection: Connection) -> None:
+    with hang_up_after(CHECK, connection):
+        await AsyncConnectionPool.check_connection(connection)
