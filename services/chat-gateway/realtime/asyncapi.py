@@ -1,0 +1,122 @@
+"""The AsyncAPI 3 document of the WebSockets, made from the frames themselves (frames.py)."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from realtime import frames, handshake
+
+TEXT = {"type": "string"}
+SEQ = {"type": "integer", "minimum": 0}
+TIME = {"type": "string", "format": "date-time", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"}
+UUID = {"type": "string", "format": "uuid"}
+CLIENT_ID = {"type": ["string", "null"]}
+MESSAGE = {"message": TEXT, "sender": TEXT, "timestamp": TIME, "id": UUID, "seq": SEQ}
+
+# Frames out: what each holds; a field in OPTIONAL may be missing.
+OUTGOING: dict[str, tuple[str, dict[str, Any]]] = {
+    "welcome": ("Answers hello. Every message after `since` follows.", {"head_seq": SEQ}),
+    "message": ("A message of the ticket, in the order of `seq`, one's own too.", MESSAGE | {"client_id": CLIENT_ID}),
+    "ack": ("One's own message is committed.", {"client_id": TEXT, "seq": SEQ}),
+    "assigned": (
+        "The ticket's state or agent is another.",
+        {"state": {"enum": ["queued", "open", "closed"]}, "assignee": {"type": ["string", "null"]}},
+    ),
+    "token_expiring": ("Send refresh{token} before then; 25 s later the socket is closed.", {"expires_at": TIME}),
+    "pong": ("Answers ping.", {}),
+    "error": (
+        "A frame was not acted on; the socket stays.",
+        {
+            "code": {
+                "enum": ["malformed", "invalid", "ticket_closed", "too_fast", "token_invalid", "unavailable"],
+            },
+            "detail": TEXT,
+            "client_id": TEXT,
+            "retry_after": {"type": "number", "description": "seconds"},
+        },
+    ),
+}
+OPTIONAL = {"error": {"client_id", "retry_after"}}
+CLOSE_CODES = {
+    handshake.MALFORMED: "the request asks for nothing that is spoken here, or `since` is no number",
+    handshake.NOT_AUTHENTICATED: "no token, a bad or ended one, a used connect ticket, or no auth frame within 5 s",
+    handshake.FORBIDDEN: "a foreign or unknown ticket, or a browser origin that is not allowed",
+    handshake.TOO_SLOW: "did not read for 10 s",
+    handshake.TOO_FAST: "went on sending beyond 5 frames a second",
+    1009: "a frame of more than 16 KiB",
+    handshake.RESTARTING: "the server restarts: come back with `since`",
+    handshake.TRY_LATER: "the server cannot check anything now: come back with `since`",
+}
+
+
+def schema(kind: str | None, declared: dict[str, Any], optional: set[str]) -> dict[str, Any]:
+    properties: dict[str, Any] = {"type": {"const": kind}} if kind else {}
+    properties |= declared
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+    }
+
+
+def incoming(kind: str, shape: type[frames.Incoming]) -> dict[str, Any]:
+    hints = frames.HINTS[shape]
+    properties = {f.name: TEXT if hints[f.name] is str else SEQ for f in fields(shape)}
+    return schema(kind, properties, {f.name for f in fields(shape) if f.default is not MISSING})
+
+
+def messages() -> dict[str, dict[str, Any]]:
+    """Every frame by its component name: client_… those sent to us, server_… those we send."""
+    plain = schema(None, {"message": TEXT}, set()) | {"additionalProperties": True}
+    found: dict[str, dict[str, Any]] = {
+        "client_plain": {"payload": plain, "title": "plain, in"},
+        "server_plain": {"payload": schema(None, MESSAGE, set()), "title": "plain, out"},
+    }
+    for kind, shape in frames.INCOMING.items():
+        found[f"client_{kind}"] = {"name": kind, "summary": shape.__doc__, "payload": incoming(kind, shape)}
+    for kind, (summary, properties) in OUTGOING.items():
+        payload = schema(kind, properties, OPTIONAL.get(kind, set()))
+        found[f"server_{kind}"] = {"name": kind, "summary": summary, "payload": payload}
+    return found
+
+
+def document() -> dict[str, Any]:
+    parts = urlsplit(settings.PUBLIC_URL)
+    names = list(messages())
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Lectern support chat, live", "version": "1", "description": description()},
+        "servers": {"lectern": {"host": parts.netloc, "protocol": "wss" if parts.scheme == "https" else "ws"}},
+        "channels": {
+            "ticket": {
+                "address": "/ws/chat/{ticket_id}/",
+                "parameters": {"ticket_id": {"description": "the ticket's id"}},
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
+            }
+        },
+        "operations": {
+            "send": operation("receive", [name for name in names if name.startswith("client_")]),
+            "deliver": operation("send", [name for name in names if name.startswith("server_")]),
+        },
+        "components": {"messages": messages()},
+    }
+
+
+def operation(action: str, names: list[str]) -> dict[str, Any]:
+    """`action` is the server's own, as AsyncAPI 3 has it."""
+    references = [{"$ref": f"#/channels/ticket/messages/{name}"} for name in names]
+    return {"action": action, "channel": {"$ref": "#/channels/ticket"}, "messages": references}
+
+
+def description() -> str:
+    codes = "\n".join(f"- {code}: {meaning}" for code, meaning in CLOSE_CODES.items())
+    return (
+        "Subprotocol `chat.v1` for typed frames; none or `plain.v1` for plain ones, with `?since=` to replay. "
+        "Credential: `?token=`, or subprotocol `ticket.<connect ticket>` beside the other, or (chat.v1) a first frame "
+        "`auth`. An acknowledged message is committed; `seq` has no gaps.\n\nClose codes:\n" + codes
+    )

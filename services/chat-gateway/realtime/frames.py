@@ -1,0 +1,173 @@
+"""The frames that go over /ws/chat/{ticket}/: their shapes, how they are read, how they are written (design §6).
+
+Plain frames are what every client may rely on; `chat.v1` is asked for as WebSocket subprotocol. asyncapi.py describes these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, fields
+from datetime import datetime
+from typing import Any, get_type_hints
+
+import orjson
+
+from tickets.sql import MessageRow
+
+MAX_FRAME = 16 * 1024  # bytes; more is closed with 1009
+
+
+class BadFrame(ValueError):
+    """Says what is wrong with a frame. The socket stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """The first frame where neither a query token nor a connect ticket was given."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Starts the delivery: every message after `since`, or from now on where there is none. Answered by `welcome`."""
+
+    since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendMessage:
+    """A new message. Answered by `ack` once it is committed; the same `client_id` again gets the same answer."""
+
+    client_id: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Sends every message after `since` again."""
+
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """A newer access token of the same person, before the old one ends."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Answered by `pong`."""
+
+
+Incoming = Auth | Hello | SendMessage | Sync | Refresh | Ping
+INCOMING: dict[str, type[Incoming]] = {
+    "auth": Auth,
+    "hello": Hello,
+    "message": SendMessage,
+    "sync": Sync,
+    "refresh": Refresh,
+    "ping": Ping,
+}
+HINTS = {shape: get_type_hints(shape) for shape in INCOMING.values()}
+LARGEST_SEQ = 2**63 - 1
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        frame = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise BadFrame("A frame is a JSON object.") from error
+    if not isinstance(frame, dict):
+        raise BadFrame("A frame is a JSON object.")
+    return frame
+
+
+def read(text: str) -> Incoming:
+    """A frame of `chat.v1`. Raises BadFrame; fields that are not declared are refused too."""
+    frame = _object(text)
+    kind = frame.pop("type", None)
+    shape = INCOMING.get(kind) if isinstance(kind, str) else None
+    if shape is None:
+        raise BadFrame(f'"type" is one of {", ".join(INCOMING)}.')
+    known = {field.name: field.default is MISSING for field in fields(shape)}
+    if unknown := frame.keys() - known.keys():
+        raise BadFrame(f"{kind} has no field {', '.join(sorted(unknown))}."[:200])
+    if missing := {name for name, required in known.items() if required} - frame.keys():
+        raise BadFrame(f"{kind} needs {', '.join(sorted(missing))}.")
+    for name, value in frame.items():
+        _check(kind, name, value, HINTS[shape][name])
+    return shape(**frame)
+
+
+def _check(kind: object, name: str, value: object, expected: object) -> None:
+    if expected is str:
+        if not isinstance(value, str):
+            raise BadFrame(f"{kind}: {name} is a text.")
+    elif value is None and expected is not int:
+        return  # it may be left out, or be null
+    elif type(value) is not int or not 0 <= value <= LARGEST_SEQ:
+        raise BadFrame(f"{kind}: {name} is a message's seq, 0 or more.")
+
+
+def read_plain(text: str) -> str:
+    """The text of a plain frame, {"message": …}; other fields are ignored. Raises BadFrame."""
+    message = _object(text).get("message")
+    if not isinstance(message, str):
+        raise BadFrame('A frame is {"message": "…"}.')
+    return message
+
+
+def timestamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def plain_message(row: MessageRow) -> str:
+    """Byte for byte as documented, spaces included: clients of the plain protocol are of every kind."""
+    body, sender = orjson.dumps(row.body).decode(), orjson.dumps(row.sender_username).decode()
+    return (
+        f'{{"message": {body}, "sender": {sender}, "timestamp": "{timestamp(row.created_at)}", '
+        f'"id": "{row.id}", "seq": {row.seq}}}'
+    )
+
+
+def frame(kind: str, **values: Any) -> str:
+    return orjson.dumps({"type": kind, **values}).decode()
+
+
+def message(row: MessageRow) -> str:
+    return frame(
+        "message",
+        seq=row.seq,
+        id=row.id,
+        client_id=row.client_id,
+        message=row.body,
+        sender=row.sender_username,
+        timestamp=timestamp(row.created_at),
+    )
+
+
+def welcome(head_seq: int) -> str:
+    return frame("welcome", head_seq=head_seq)
+
+
+def ack(client_id: str, seq: int) -> str:
+    return frame("ack", client_id=client_id, seq=seq)
+
+
+def assigned(state: str, assignee: str | None) -> str:
+    return frame("assigned", state=state, assignee=assignee)
+
+
+def token_expiring(expires_at: datetime) -> str:
+    return frame("token_expiring", expires_at=timestamp(expires_at))
+
+
+def pong() -> str:
+    return frame("pong")
+
+
+def error(code: str, detail: str, **more: Any) -> str:
+    """`more`: client_id of the message concerned, retry_after in seconds."""
+    return frame("error", code=code, detail=detail, **more)

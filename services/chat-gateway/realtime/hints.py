@@ -1,0 +1,119 @@
+"""Hints between processes through Redis: "ticket T has messages up to N". One channel, one subscription a process.
+
+Channels' layers are not used for this: a consumer of theirs hops to a thread for every event, and their queues know no
+bound. A hint may be lost (Redis away, restarted): the hub's sweep finds what it would have told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Awaitable, Callable
+
+import orjson
+import redis.asyncio
+import structlog
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from realtime.store import OUTAGE
+from tickets.events import TicketEvent
+
+CHANNEL = "lectern:chat:tickets"
+PROBE_AFTER = 15.0  # seconds of silence; then a ping has to be answered within as long
+RECONNECT_AFTER = 0.5  # seconds
+SEND_TIMEOUT = 2.0  # seconds
+
+log = structlog.get_logger()
+
+
+def encode(origin: str, events: list[TicketEvent]) -> bytes:
+    return orjson.dumps([origin, [[event.ticket, event.seq, event.changed] for event in events]])
+
+
+def decode(data: bytes) -> tuple[str, list[TicketEvent]]:
+    origin, events = orjson.loads(data)
+    return origin, [TicketEvent(uuid.UUID(ticket), seq, changed) for ticket, seq, changed in events]
+
+
+class Hints:
+    """`on_hint` gets what other processes committed, `on_gap` is awaited whenever hints may have been missed."""
+
+    def __init__(
+        self,
+        url: str,
+        on_hint: Callable[[TicketEvent], None],
+        on_gap: Callable[[], Awaitable[None]],
+        probe_after: float = PROBE_AFTER,
+    ) -> None:
+        self._url = url
+        self._on_hint = on_hint
+        self._on_gap = on_gap
+        self._probe_after = probe_after
+        self._origin = uuid.uuid4().hex
+        self._pending: dict[uuid.UUID, TicketEvent] = {}
+        self._wanted = asyncio.Event()
+        self.connected = False
+
+    def tell(self, event: TicketEvent) -> None:
+        """Sends it soon, together with whatever else is waiting; of one ticket only the newest."""
+        waiting = self._pending.get(event.ticket)
+        if waiting:
+            event = TicketEvent(event.ticket, max(waiting.seq, event.seq), waiting.changed or event.changed)
+        self._pending[event.ticket] = event
+        self._wanted.set()
+
+    async def publish_forever(self) -> None:
+        async with self._client(SEND_TIMEOUT) as client:
+            while True:
+                await self._wanted.wait()
+                self._wanted.clear()
+                events, self._pending = list(self._pending.values()), {}
+                try:
+                    await client.publish(CHANNEL, encode(self._origin, events))
+                except (RedisError, OSError) as error:
+                    log.debug("hint_lost", exc_info=error)
+
+    async def listen_forever(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except (RedisError, OSError, TimeoutError) as error:
+                if self.connected:
+                    log.warning("hints_interrupted", exc_info=error)
+            self.connected = False
+            await asyncio.sleep(RECONNECT_AFTER)
+
+    async def _listen(self) -> None:
+        async with self._client(None) as client, client.pubsub() as subscription:
+            await subscription.subscribe(CHANNEL)
+            probed = False
+            while True:
+                message = await subscription.get_message(timeout=self._probe_after)
+                if message is None:
+                    if probed:
+                        raise TimeoutError("Redis does not answer")
+                    await subscription.ping()
+                    probed = True
+                    continue
+                probed = False
+                if message["type"] == "subscribe":
+                    self.connected = True
+                    with contextlib.suppress(*OUTAGE):
+                        await self._on_gap()
+                elif message["type"] == "message":
+                    self._heard(message["data"])
+
+    def _heard(self, data: bytes) -> None:
+        origin, events = decode(data)
+        if origin != self._origin:
+            for event in events:
+                self._on_hint(event)
+
+    def _client(self, timeout: float | None) -> redis.asyncio.Redis:
+        """`timeout` for reads; said explicitly, since redis-py's default drops idle subscriptions from version 8 on."""
+        return redis.asyncio.Redis.from_url(
+            self._url, socket_timeout=timeout, socket_connect_timeout=SEND_TIMEOUT, retry=Retry(NoBackoff(), 0)
+        )

@@ -1,0 +1,122 @@
+"""Around Django's HTTP: health and metrics (answered without Django), the request's log line, CORS for web apps elsewhere."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import orjson
+import structlog
+from django.conf import settings
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from realtime.runtime import Runtime
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+PREFLIGHT = [
+    (b"access-control-allow-methods", b"GET, POST, PUT"),
+    (b"access-control-allow-headers", b"Authorization, Content-Type"),
+    (b"access-control-max-age", b"600"),
+]
+
+log = structlog.get_logger()
+
+
+def header(scope: MutableMapping[str, Any], wanted: bytes) -> str | None:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), None)
+
+
+def request_id(scope: MutableMapping[str, Any]) -> str:
+    """The one that nginx made, else a new one."""
+    given = header(scope, b"x-request-id")
+    return given if given and REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+async def respond(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class Operations:
+    """/healthz (alive), /readyz (can reach what it needs), /metrics. nginx does not route these."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        runtime: Runtime = scope["state"]["runtime"]
+        if scope["path"] == "/healthz":
+            await self._status(send, None)
+        elif scope["path"] == "/readyz":
+            await self._status(send, await runtime.not_ready())
+        elif scope["path"] == "/metrics":
+            await respond(send, 200, generate_latest(), [(b"content-type", CONTENT_TYPE_LATEST.encode())])
+        else:
+            await self.app(scope, receive, send)
+
+    async def _status(self, send: Send, lacking: str | None) -> None:
+        body = orjson.dumps({"status": lacking or "ok"})
+        await respond(send, 503 if lacking else 200, body, [(b"content-type", b"application/json")])
+
+
+class RequestLog:
+    """One line a request, without its query; and its id in every line in between and in the answer."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        structlog.contextvars.clear_contextvars()
+        identity, started, status = request_id(scope), time.perf_counter(), 500
+        structlog.contextvars.bind_contextvars(request_id=identity)
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", identity.encode())]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched if scope["type"] == "http" else send)
+        finally:
+            if scope["type"] == "http":
+                log.info(
+                    "request",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=status,
+                    duration_ms=round((time.perf_counter() - started) * 1000, 1),
+                    user=scope.get("lectern.user"),
+                )
+
+
+class CrossOrigin:
+    """Lets web apps of LECTERN_ALLOWED_ORIGINS read answers. No credentials: a Bearer token is sent by the app itself."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        origin = header(scope, b"origin")
+        if origin is None or origin.lower() not in settings.ALLOWED_ORIGINS:
+            return await self.app(scope, receive, send)
+        allowed = [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin")]
+        if scope["method"] == "OPTIONS" and header(scope, b"access-control-request-method"):
+            return await respond(send, 204, b"", allowed + PREFLIGHT)
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exposed = (b"access-control-expose-headers", b"X-Request-ID")
+                message["headers"] = [*message["headers"], *allowed, exposed]
+            await send(message)
+
+        return await self.app(scope, receive, with_headers)

@@ -1,0 +1,136 @@
+"""The open sockets of this process, by ticket and by person: wakes those whom an event concerns.
+
+Events come from this process at once, from others as hints through Redis, and from the sweep at the latest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+import structlog
+
+from realtime.store import OUTAGE, Store
+from tickets.events import TicketEvent
+from tickets.people import Person
+from tickets.sql import TicketFacts
+
+log = structlog.get_logger()
+
+RECHECK_AFTER = 0.5  # seconds, while the database is away
+
+
+class Socket(Protocol):
+    """What the hub asks of a socket that was let in."""
+
+    ticket: uuid.UUID
+    person: Person
+
+    def wake(self, seq: int) -> None: ...
+    async def ticket_changed(self, facts: TicketFacts) -> None: ...
+    async def recheck(self) -> None: ...
+    async def shut(self, code: int) -> None: ...
+
+
+class Room:
+    """A ticket's open sockets and what they were told of it."""
+
+    __slots__ = ("facts", "sockets")
+
+    def __init__(self, facts: TicketFacts) -> None:
+        self.facts = facts
+        self.sockets: set[Socket] = set()
+
+
+class Hub:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.tell_others: Callable[[TicketEvent], None] = lambda _event: None  # one process, unless there is Redis
+        self._rooms: dict[uuid.UUID, Room] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+
+    def join(self, socket: Socket, facts: TicketFacts) -> None:
+        self._rooms.setdefault(socket.ticket, Room(facts)).sockets.add(socket)
+
+    def leave(self, socket: Socket) -> None:
+        if room := self._rooms.get(socket.ticket):
+            room.sockets.discard(socket)
+            if not room.sockets:
+                del self._rooms[socket.ticket]
+
+    def sockets(self) -> list[Socket]:
+        return [socket for room in self._rooms.values() for socket in room.sockets]
+
+    def agents(self) -> set[uuid.UUID]:
+        """Who answers tickets and has a socket open here."""
+        return {socket.person.id for socket in self.sockets() if socket.person.categories}
+
+    def announce(self, event: TicketEvent) -> None:
+        """Something was committed by this process."""
+        self.hint(event)
+        self.tell_others(event)
+
+    def announce_from_thread(self, event: TicketEvent) -> None:
+        self._loop.call_soon_threadsafe(self.announce, event)
+
+    def hint(self, event: TicketEvent) -> None:
+        """Something was committed somewhere."""
+        room = self._rooms.get(event.ticket)
+        if room is None:
+            return
+        for socket in room.sockets:
+            socket.wake(event.seq)
+        if event.changed:
+            self.spawn(self._look_at([event.ticket]))
+
+    def access_changed(self, user: str) -> None:
+        """Somebody's access shrank (their UUID), or perhaps everybody's (empty)."""
+        for socket in self.sockets():
+            if user in {"", str(socket.person.id)}:
+                self.spawn(self._recheck(socket))
+
+    async def sweep(self) -> None:
+        """Makes up for lost hints: compares what sockets were told with what is committed."""
+        await self._look_at(list(self._rooms))
+
+    async def _look_at(self, tickets: list[uuid.UUID]) -> None:
+        for facts in await self._store.facts(tickets):
+            room = self._rooms.get(facts.id)
+            if room is None:
+                continue
+            known, room.facts = room.facts, facts
+            for socket in list(room.sockets):
+                socket.wake(facts.head_seq)
+                if describes_another(known, facts):
+                    await socket.ticket_changed(facts)
+
+    async def _recheck(self, socket: Socket) -> None:
+        while True:
+            try:
+                return await socket.recheck()
+            except OUTAGE:
+                await asyncio.sleep(RECHECK_AFTER)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._safely(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _safely(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except OUTAGE:
+            pass  # the sweep comes back to it
+        except Exception:
+            log.exception("socket_task_failed")
+
+
+def describes_another(known: TicketFacts, now: TicketFacts) -> bool:
+    return (known.state, known.assignee_username, known.category_id) != (
+        now.state,
+        now.assignee_username,
+        now.category_id,
+    )

@@ -1,0 +1,36 @@
+"""How much one socket may send."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+RATE = 5.0  # frames a second
+BURST = 20
+PATIENCE = 20  # frames beyond the limit, each answered by an error, before the socket is closed
+
+
+class FrameLimit:
+    """A token bucket. `take` says how long to wait; who goes on sending regardless is `exhausted`."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._tokens = float(BURST)
+        self._counted = clock()
+        self._refused = 0
+
+    def take(self) -> float:
+        """0 if the frame is within the limit, else after how many seconds the next one is."""
+        now = self._clock()
+        self._tokens = min(BURST, self._tokens + (now - self._counted) * RATE)
+        self._counted = now
+        if self._tokens >= 1:
+            self._tokens -= 1
+            self._refused = 0
+            return 0.0
+        self._refused += 1
+        return (1 - self._tokens) / RATE
+
+    @property
+    def exhausted(self) -> bool:
+        return self._refused > PATIENCE

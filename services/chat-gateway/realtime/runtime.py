@@ -1,0 +1,127 @@
+"""Whatever the serving process holds open. Opened and closed by `running`, found by sockets in their scope's state."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import structlog
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.db import Error as DjangoDatabaseError
+
+from realtime import metrics
+from realtime.freshness import ChangeListener, YesCache
+from realtime.handshake import RESTARTING
+from realtime.hints import Hints
+from realtime.hub import Hub
+from realtime.store import OUTAGE, Store
+from realtime.verifier import Claims
+from tickets import assignment, events
+from tickets.authentication import verifier
+from tickets.people import Person
+
+SWEEP_EVERY = 5.0  # seconds
+RESTART_AFTER = 1.0  # seconds
+DRAIN_RATE = 100  # sockets closed a second, so that they do not all come back at once
+DRAIN_WITHIN = 10.0  # seconds, however many they are
+
+log = structlog.get_logger()
+assign_waiting = database_sync_to_async(assignment.assign_waiting, thread_sensitive=False)
+
+
+class Runtime:
+    def __init__(self) -> None:
+        self.verifier = verifier
+        self.origins = frozenset([settings.PUBLIC_URL, *settings.ALLOWED_ORIGINS])
+        self.store = Store(settings.DATABASE_URL)
+        self.hub = Hub(self.store)
+        self.hints = Hints(settings.REDIS_URL, self.hub.hint, self.sweep) if settings.REDIS_URL else None
+        if self.hints:
+            self.hub.tell_others = self.hints.tell
+        self.people: YesCache[Person] = YesCache()
+        self.changes = ChangeListener(settings.DATABASE_URL, [self.people], self.hub.access_changed)
+        self.draining = False
+
+    async def person(self, claims: Claims) -> Person | None:
+        """The person behind verified claims, or None where the token counts no more. From the cache for moments."""
+        key = (claims.user, claims.generation, claims.session)
+        return await self.people.get(key, lambda: self.store.person(claims))
+
+    async def not_ready(self) -> str | None:
+        """What this process lacks to serve, or None. Redis is no part of that: without it only latency suffers."""
+        if self.draining:
+            return "stopping"
+        if not self.verifier.ready:
+            return "no public keys yet"
+        try:
+            await self.store.ping()
+        except OUTAGE:
+            return "the database does not answer"
+        return None
+
+    async def sweep(self) -> None:
+        """Makes up for what was not heard of."""
+        await self.hub.sweep()
+        metrics.HINTS_CONNECTED.set(bool(self.hints and self.hints.connected))
+
+    async def housekeeping(self) -> None:
+        """Agents with an open socket are there; waiting tickets find an agent, those of absent ones another."""
+        if agents := self.hub.agents():
+            await self.store.renew_leases(agents, assignment.LEASE)
+        await assign_waiting()
+        await self.store.delete_stale_connect_tickets()
+
+    async def drain(self) -> None:
+        """Not ready any more; closes every socket with 1012, many of them spread over some seconds."""
+        self.draining = True
+        sockets = self.hub.sockets()
+        pause = min(1 / DRAIN_RATE, DRAIN_WITHIN / max(len(sockets), 1))
+        for socket in sockets:
+            self.hub.spawn(socket.shut(RESTARTING))
+            await asyncio.sleep(pause)
+
+
+@contextlib.asynccontextmanager
+async def running() -> AsyncIterator[Runtime]:
+    """Opens what is needed and keeps it going; nothing has to be reachable yet."""
+    runtime = Runtime()
+    await runtime.store.open()
+    unsubscribe = events.subscribe(runtime.hub.announce_from_thread)
+    work: list[Callable[[], Awaitable[None]]] = [
+        runtime.verifier.keep_fresh,
+        runtime.changes.run,
+        lambda: _repeat(runtime.sweep),
+        lambda: _repeat(runtime.housekeeping),
+    ]
+    if runtime.hints:
+        work += [runtime.hints.listen_forever, runtime.hints.publish_forever]
+    else:
+        log.warning("without_redis", detail="REDIS_URL is not set: run one chat process only")
+    tasks = [asyncio.create_task(_keep_going(job)) for job in work]
+    try:
+        yield runtime
+    finally:
+        unsubscribe()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await runtime.store.close()
+
+
+async def _repeat(job: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        with contextlib.suppress(*OUTAGE, DjangoDatabaseError):
+            await job()
+        await asyncio.sleep(SWEEP_EVERY)
+
+
+async def _keep_going(job: Callable[[], Awaitable[None]]) -> None:
+    """A background job that fails unexpectedly is logged and started again."""
+    while True:
+        try:
+            await job()
+        except Exception:
+            log.exception("background_job_failed")
+        await asyncio.sleep(RESTART_AFTER)

@@ -1,0 +1,70 @@
+"""Serves HTTP and WebSockets: `python -m realtime.serve`. SIGTERM: not ready, sockets closed with 1012, then the end."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+import structlog
+import uvicorn
+from django.conf import settings
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from realtime.frames import MAX_FRAME
+from realtime.runtime import Runtime
+
+STOP_WITHIN = 15  # seconds for what is under way, after the sockets were closed
+
+log = structlog.get_logger()
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    async def send(self, message: Any) -> None:
+        """A close does not wait behind a reader who does not read, and what they never read is dropped in the end."""
+        if message["type"] == "websocket.close" and self.handshake_complete:
+            self.writable.set()
+            self.loop.call_later(self.close_timeout, self.transport.abort)
+        await super().send(message)
+
+
+class Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            address = self.servers[0].sockets[0].getsockname()
+            log.info("started", address=f"{address[0]}:{address[1]}")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        runtime: Runtime = self.lifespan.state["runtime"]
+        log.info("stopping", sockets=len(runtime.hub.sockets()))
+        await runtime.drain()
+        await super().shutdown(sockets)
+
+
+def main() -> None:
+    from realtime.asgi import application  # sets Django up
+
+    config = uvicorn.Config(
+        application,
+        host=settings.HOST,
+        port=settings.PORT,
+        loop="uvloop",
+        http="httptools",
+        ws=WebSocketProtocol,
+        ws_max_size=MAX_FRAME,
+        ws_per_message_deflate=False,
+        lifespan="on",
+        log_config=None,
+        access_log=False,  # it would hold ?token=; realtime/http.py writes the request's line
+        server_header=False,
+        forwarded_allow_ips=settings.TRUSTED_PROXIES,
+        timeout_graceful_shutdown=STOP_WITHIN,
+    )
+    Server(config).run()
+
+
+if __name__ == "__main__":
+    main()

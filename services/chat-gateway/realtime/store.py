@@ -1,0 +1,130 @@
+"""The WebSockets' way to the database: an asynchronous pool, because Django's ORM costs a thread hop a query.
+
+The statements are those of REST (tickets/sql.py).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg import errors as pg
+from psycopg.rows import TupleRow, class_row, tuple_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from realtime.verifier import Claims
+from tickets import people, sql
+from tickets.actions import hashed, message_parameters
+from tickets.people import Person
+
+OUTAGE = (psycopg.OperationalError, psycopg.InterfaceError, pg.UndefinedTable, pg.InsufficientPrivilege)
+POOL_SIZE = 8
+GETTING_TIMEOUT = 3.0  # seconds to wait for a connection
+STATEMENT_TIMEOUT = 5_000  # milliseconds
+
+
+class Refused(Exception):
+    """The ticket is closed, gone, or the sender's no more: `facts` tell which."""
+
+    def __init__(self, facts: sql.TicketFacts | None) -> None:
+        super().__init__("refused")
+        self.facts = facts
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectPass:
+    """A connect ticket that was used just now; `ticket` is what it opens."""
+
+    ticket: uuid.UUID | None
+    claims: Claims
+
+
+class Store:
+    def __init__(self, dsn: str) -> None:
+        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]] = AsyncConnectionPool(
+            dsn,
+            min_size=2,
+            max_size=POOL_SIZE,
+            open=False,
+            timeout=GETTING_TIMEOUT,
+            reconnect_timeout=2,  # then the next request tries anew, instead of a backoff that grows to minutes
+            kwargs={"autocommit": True, "options": f"-c statement_timeout={STATEMENT_TIMEOUT}", "connect_timeout": 3},
+        )
+
+    async def open(self) -> None:
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        await self._pool.close(timeout=2)
+
+    async def ping(self) -> None:
+        await self._fetch("SELECT 1", {})
+
+    async def person(self, claims: Claims) -> Person | None:
+        rows = await self._fetch(sql.PERSON, people.parameters(claims))
+        return people.from_row(rows[0] if rows else None, claims)
+
+    async def facts(self, tickets: Collection[uuid.UUID]) -> list[sql.TicketFacts]:
+        return await self._fetch_as(sql.TicketFacts, sql.TICKET_FACTS, {"tickets": list(tickets)})
+
+    async def messages_after(self, ticket: uuid.UUID, after: int, limit: int) -> list[sql.MessageRow]:
+        return await self._fetch_as(
+            sql.MessageRow, sql.MESSAGES_AFTER, {"ticket": ticket, "after": after, "limit": limit}
+        )
+
+    async def append(self, person: Person, ticket: uuid.UUID, body: str, client_id: str | None) -> sql.MessageRow:
+        """The committed message; for a client id used before, the first one. Raises Refused, or one of OUTAGE.
+
+        A connection that breaks half-way is no risk: the second try carries the same id and finds what was committed.
+        """
+        parameters = message_parameters(person, ticket, body, client_id)
+        try:
+            rows: list[sql.MessageRow] = await self._fetch_as(sql.MessageRow, sql.APPEND_MESSAGE, parameters)
+        except pg.UniqueViolation:
+            rows = []
+        if not rows:
+            rows = await self._fetch_as(sql.MessageRow, sql.FIND_MESSAGE, parameters)
+        if rows:
+            return rows[0]
+        facts = await self.facts([ticket])
+        raise Refused(facts[0] if facts else None)
+
+    async def use_connect_ticket(self, secret: str) -> ConnectPass | None:
+        """What a connect ticket opens; using it, even too late, is the end of it."""
+        rows = await self._fetch(sql.CONSUME_CONNECT_TICKET, {"hash": hashed(secret)})
+        if not rows:
+            return None
+        ticket, user, username, generation, session, token_expires_at, fresh = rows[0]
+        expires_at: datetime = token_expires_at
+        claims = Claims(user, username, generation, session, int(expires_at.timestamp()))
+        return ConnectPass(ticket, claims) if fresh else None
+
+    async def renew_leases(self, users: Collection[uuid.UUID], lease: timedelta) -> None:
+        await self._run(sql.RENEW_LEASES, {"users": list(users), "lease": lease}, tuple_row, fetch=False)
+
+    async def delete_stale_connect_tickets(self) -> None:
+        await self._run(sql.DELETE_STALE_CONNECT_TICKETS, {}, tuple_row, fetch=False)
+
+    async def _fetch(self, statement: str, parameters: dict[str, Any]) -> Sequence[TupleRow]:
+        return await self._run(statement, parameters, tuple_row)
+
+    async def _fetch_as(self, shape: type[Any], statement: str, parameters: dict[str, Any]) -> list[Any]:
+        return await self._run(statement, parameters, class_row(shape))
+
+    async def _run(self, statement: str, parameters: dict[str, Any], rows: Any, *, fetch: bool = True) -> list[Any]:
+        try:
+            return await self._once(statement, parameters, rows, fetch)
+        except PoolTimeout:
+            raise
+        except psycopg.OperationalError:
+            await self._pool.check()  # a restarted PostgreSQL broke every connection of the pool
+            return await self._once(statement, parameters, rows, fetch)
+
+    async def _once(self, statement: str, parameters: dict[str, Any], rows: Any, fetch: bool) -> list[Any]:
+        async with self._pool.connection() as connection, connection.cursor(row_factory=rows) as cursor:
+            await cursor.execute(statement, parameters)
+            return await cursor.fetchall() if fetch else []

@@ -1,0 +1,274 @@
+"""Every write that spans rows, each in one transaction. Sockets are told after the commit (events.py)."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+from psycopg.errors import UniqueViolation
+
+from tickets import assignment, events, queries, sql
+from tickets.errors import AgentAbsent, AlreadyAssigned, AtCapacity, Invalid, NotFound, PermissionDenied, TicketClosed
+from tickets.models import (
+    AgentStatus,
+    AssignmentReason,
+    ConnectTicket,
+    Presence,
+    Ticket,
+    TicketState,
+    new_id,
+)
+from tickets.people import Person
+
+CONNECT_TICKET_LIFETIME = timedelta(seconds=30)
+ASSIGNEE_FIELDS = ["assignee_id", "assignee_username", "previous_assignee_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewTicket:
+    """What a learner asks; `category` is a slug, `client_id` makes a repeated request find the first ticket again."""
+
+    category: str
+    subject: str
+    message: str
+    lesson: uuid.UUID | None = None
+    order: uuid.UUID | None = None
+    client_id: str | None = None
+
+
+def create_ticket(person: Person, new: NewTicket) -> Ticket:
+    """Opens a ticket with its first message and looks for an agent. Raises Invalid with the fields that do not fit."""
+    category = check_new_ticket(person, new)
+    try:
+        with transaction.atomic():
+            ticket = Ticket.objects.create(
+                category_id=category,
+                category_slug=new.category,
+                learner_id=person.id,
+                learner_username=person.username,
+                client_id=new.client_id,
+                subject=new.subject,
+                lesson_id=new.lesson,
+                order_id=new.order,
+            )
+            append_message(person, ticket.id, new.message, new.client_id)
+    except IntegrityError as error:
+        if not _is_repeated(error):
+            raise
+        ticket = Ticket.objects.get(learner_id=person.id, client_id=new.client_id)
+    assignment.assign_soon()
+    return queries.ticket_for(person, ticket.id)
+
+
+def check_new_ticket(person: Person, new: NewTicket) -> uuid.UUID:
+    """The category's id. Foreign and unknown lessons and orders are refused alike."""
+    errors: dict[str, list[str]] = {}
+    category = queries.category_id(new.category)
+    if category is None:
+        errors["category"] = ["There is no such category."]
+    if new.lesson and not queries.lesson_exists(new.lesson):
+        errors["lesson"] = ["There is no such lesson."]
+    if new.order and not queries.order_belongs_to(new.order, person):
+        errors["order"] = ["You have no such order."]
+    if errors or category is None:
+        raise Invalid(errors)
+    return category
+
+
+def message_parameters(person: Person, ticket: uuid.UUID, body: str, client_id: str | None) -> dict[str, Any]:
+    """For sql.APPEND_MESSAGE and sql.FIND_MESSAGE, from REST and from WebSockets alike."""
+    return {
+        "id": new_id(),
+        "ticket": ticket,
+        "client_id": client_id,
+        "sender": person.id,
+        "username": person.username,
+        "categories": list(person.categories),
+        "body": body,
+    }
+
+
+def append_message(person: Person, ticket_id: uuid.UUID, body: str, client_id: str | None) -> sql.MessageRow:
+    """The message as kept; for a client id used before, the first one. Raises NotFound or TicketClosed."""
+    parameters = message_parameters(person, ticket_id, body, client_id)
+    try:
+        with transaction.atomic():
+            row = _row(sql.APPEND_MESSAGE, parameters)
+            if row:
+                events.publish_on_commit(events.TicketEvent(ticket_id, row.seq))
+                return row
+    except IntegrityError as error:
+        if not _is_repeated(error):
+            raise
+    if row := _row(sql.FIND_MESSAGE, parameters):
+        return row
+    queries.ticket_for(person, ticket_id)
+    raise TicketClosed
+
+
+def _is_repeated(error: IntegrityError) -> bool:
+    """The client id was used before: the same request again, or its twin at the same time. Nothing was changed."""
+    return isinstance(error.__cause__, UniqueViolation)
+
+
+def _row(statement: str, parameters: dict[str, Any]) -> sql.MessageRow | None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        row = cursor.fetchone()
+        return sql.MessageRow(*row) if row else None
+
+
+def mark_read(person: Person, ticket_id: uuid.UUID, seq: int) -> Ticket:
+    """Moves the person's read mark forward to `seq`, never back."""
+    ticket = queries.ticket_for(person, ticket_id)
+    if seq > ticket.head_seq:
+        raise Invalid({"seq": ["There is no such message yet."]})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO chat.read_cursor AS mark (ticket_id, user_id, seq) VALUES (%s, %s, %s)
+            ON CONFLICT (ticket_id, user_id) DO UPDATE SET seq = greatest(mark.seq, excluded.seq)
+            """,
+            [ticket_id, person.id, seq],
+        )
+    return queries.ticket_for(person, ticket_id)
+
+
+def close_ticket(person: Person, ticket_id: uuid.UUID) -> Ticket:
+    """Closes it, whoever of its people asks; again does nothing. Frees a place for a waiting ticket."""
+    with transaction.atomic():
+        ticket = queries.ticket_for(person, ticket_id, lock=True)
+        if ticket.state != TicketState.CLOSED:
+            assignment.take_back(ticket)
+            ticket.state, ticket.closed_at = TicketState.CLOSED, timezone.now()
+            ticket.save(update_fields=[*ASSIGNEE_FIELDS, "state", "closed_at"])
+            assignment.record(ticket, AssignmentReason.CLOSED, person.id)
+    assignment.assign_soon()
+    return ticket
+
+
+def reopen_ticket(person: Person, ticket_id: uuid.UUID) -> Ticket:
+    """A closed ticket waits anew, preferring the agent it had. One that is not closed stays as it is."""
+    with transaction.atomic():
+        ticket = queries.ticket_for(person, ticket_id, lock=True)
+        if ticket.state == TicketState.CLOSED:
+            ticket.state, ticket.closed_at, ticket.queued_at = TicketState.QUEUED, None, timezone.now()
+            ticket.save(update_fields=["state", "closed_at", "queued_at"])
+            assignment.record(ticket, AssignmentReason.REOPENED, person.id)
+    assignment.assign_soon()
+    return queries.ticket_for(person, ticket_id)
+
+
+def claim_ticket(person: Person, ticket_id: uuid.UUID) -> Ticket:
+    """The agent takes a waiting ticket of their categories. Raises AlreadyAssigned, AtCapacity or TicketClosed."""
+    with transaction.atomic():
+        assignment.lock()
+        ticket = _workable(person, ticket_id)
+        if ticket.assignee_id == person.id:
+            return ticket
+        if ticket.assignee_id:
+            raise AlreadyAssigned
+        agent = _suitable(person.id, ticket)
+        if agent is None:
+            raise PermissionDenied  # nobody answers their own questions
+        assignment.keep_present(person.id)
+        _hand_over(ticket, agent, AssignmentReason.CLAIMED, person)
+    return ticket
+
+
+def transfer_to_agent(person: Person, ticket_id: uuid.UUID, agent_id: uuid.UUID) -> Ticket:
+    """Hands the ticket to an agent of its category. Raises AgentAbsent, AtCapacity, TicketClosed or Invalid."""
+    with transaction.atomic():
+        assignment.lock()
+        ticket = _workable(person, ticket_id)
+        if ticket.assignee_id == agent_id:
+            return ticket
+        agent = _suitable(agent_id, ticket)
+        if agent is None:
+            raise Invalid({"agent": ["This agent does not answer tickets of this category."]})
+        if not agent.online:
+            raise AgentAbsent
+        _hand_over(ticket, agent, AssignmentReason.TRANSFERRED, person)
+    assignment.assign_soon()
+    return ticket
+
+
+def transfer_to_category(person: Person, ticket_id: uuid.UUID, slug: str) -> Ticket:
+    """Moves the ticket to another category's queue, with its waiting time kept."""
+    with transaction.atomic():
+        ticket = _workable(person, ticket_id)
+        category = queries.category_id(slug)
+        if category is None:
+            raise Invalid({"category": ["There is no such category."]})
+        if category == ticket.category_id:
+            return ticket
+        assignment.take_back(ticket)
+        ticket.state, ticket.previous_assignee_id = TicketState.QUEUED, None
+        ticket.category_id, ticket.category_slug = category, slug
+        ticket.save(update_fields=[*ASSIGNEE_FIELDS, "state", "category_id", "category_slug"])
+        assignment.record(ticket, AssignmentReason.TRANSFERRED, person.id)
+    assignment.assign_soon()
+    return Ticket.objects.get(pk=ticket_id)  # the person may not see it any more
+
+
+def _workable(person: Person, ticket_id: uuid.UUID) -> Ticket:
+    """The locked ticket, which must be of a category that the person answers, and not closed."""
+    ticket = queries.ticket_for(person, ticket_id, lock=True)
+    if ticket.category_id not in person.categories:
+        raise NotFound
+    if ticket.state == TicketState.CLOSED:
+        raise TicketClosed
+    return ticket
+
+
+def _suitable(agent_id: uuid.UUID, ticket: Ticket) -> assignment.Agent | None:
+    found = assignment.agents_of(ticket.category_id, agent_id)
+    return found[0] if found and agent_id != ticket.learner_id else None
+
+
+def _hand_over(ticket: Ticket, agent: assignment.Agent, reason: AssignmentReason, actor: Person) -> None:
+    """The assignment lock must be held, so that the load counted here is the true one."""
+    if not agent.has_room(assignment.loads()):
+        raise AtCapacity
+    assignment.take_back(ticket)
+    ticket.save(update_fields=["previous_assignee_id"])
+    assignment.give(ticket, agent, reason, actor.id)
+
+
+def set_status(person: Person, status: Presence) -> None:
+    """The agent says whether they are there, for the next LEASE. Offline: their open tickets wait for the grace to pass."""
+    lease = timedelta(0) if status == Presence.OFFLINE else assignment.LEASE
+    AgentStatus.objects.update_or_create(
+        user_id=person.id, defaults={"status": status, "lease_until": timezone.now() + lease}
+    )
+    if status == Presence.ONLINE:
+        assignment.assign_soon()
+
+
+def hashed(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def issue_connect_ticket(person: Person, ticket_id: uuid.UUID) -> tuple[str, datetime]:
+    """A secret that opens one WebSocket to this ticket once, and until when."""
+    ticket = queries.ticket_for(person, ticket_id)
+    secret = secrets.token_urlsafe(32)
+    token_ends = datetime.fromtimestamp(person.claims.expires_at, UTC)
+    expires_at = min(timezone.now() + CONNECT_TICKET_LIFETIME, token_ends)
+    ConnectTicket.objects.create(
+        secret_hash=hashed(secret),
+        ticket=ticket,
+        user_id=person.id,
+        username=person.username,
+        generation=person.claims.generation,
+        session_id=person.claims.session,
+        token_expires_at=token_ends,
+        expires_at=expires_at,
+    )
+    return secret, expires_at

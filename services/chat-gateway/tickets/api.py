@@ -1,0 +1,209 @@
+"""The REST routes. Each view says what it needs (`permission`), parses, calls one action or query, renders."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar, cast
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tickets import actions, queries
+from tickets.models import Presence, Ticket, TicketState
+from tickets.pagination import Pages, public
+from tickets.people import ANSWER, LEAD, Person
+from tickets.permissions import AUTHENTICATED
+from tickets.serializers import (
+    AgentSerializer,
+    CategorySerializer,
+    ConnectTicketSerializer,
+    MessagePageSerializer,
+    MessageSerializer,
+    MessagesQuerySerializer,
+    NewConnectTicketSerializer,
+    NewMessageSerializer,
+    NewTicketSerializer,
+    PresenceSerializer,
+    ReadSerializer,
+    TicketSerializer,
+    TicketsQuerySerializer,
+    TransferSerializer,
+)
+
+
+class ChatView(APIView):
+    permission: ClassVar[str | dict[str, str]] = AUTHENTICATED
+
+    def person(self) -> Person:
+        return cast(Person, self.request.user)
+
+    def parsed(self, shape: type[Any]) -> dict[str, Any]:
+        """The body (or, for GET, the query) as `shape` reads it; ValidationError is answered 422."""
+        serializer = shape(data=self.request.query_params if self.request.method == "GET" else self.request.data)
+        serializer.is_valid(raise_exception=True)
+        values: dict[str, Any] = serializer.validated_data
+        return values
+
+
+class Categories(ChatView):
+    @extend_schema(operation_id="list_categories", responses=CategorySerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """The categories a ticket may be opened in."""
+        return Response([CategorySerializer(category).data for category in queries.categories()])
+
+
+class Tickets(ChatView):
+    @extend_schema(
+        operation_id="list_tickets",
+        parameters=[
+            TicketsQuerySerializer,
+            OpenApiParameter("limit", int, description="results a page, 50 unless told, 200 at most"),
+            OpenApiParameter("offset", int),
+        ],
+        responses=TicketSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """One's own tickets, and for agents those of their categories; newest first."""
+        wanted = self.parsed(TicketsQuerySerializer)
+        tickets = queries.visible_to(self.person()).order_by("-number")
+        if state := wanted.get("state"):
+            tickets = tickets.filter(state=state)
+        if wanted.get("assigned") == "me":
+            tickets = tickets.filter(assignee_id=self.person().id)
+        elif wanted.get("assigned") == "none":
+            tickets = tickets.filter(assignee_id=None).exclude(state=TicketState.CLOSED)
+        pages = Pages()
+        page = pages.paginate_queryset(tickets, request, self)
+        return pages.get_paginated_response(TicketSerializer(page, many=True).data)
+
+    @extend_schema(operation_id="open_ticket", request=NewTicketSerializer, responses={201: TicketSerializer})
+    def post(self, request: Request) -> Response:
+        """Opens a ticket with its first message; an agent is looked for at once."""
+        ticket = actions.create_ticket(self.person(), actions.NewTicket(**self.parsed(NewTicketSerializer)))
+        return Response(TicketSerializer(ticket).data, status.HTTP_201_CREATED)
+
+
+class OneTicket(ChatView):
+    @extend_schema(operation_id="get_ticket", responses=TicketSerializer)
+    def get(self, request: Request, ticket: uuid.UUID) -> Response:
+        """One ticket. 404 for a foreign and an unknown one alike."""
+        return Response(TicketSerializer(queries.ticket_for(self.person(), ticket)).data)
+
+
+class Messages(ChatView):
+    @extend_schema(operation_id="list_messages", parameters=[MessagesQuerySerializer], responses=MessagePageSerializer)
+    def get(self, request: Request, ticket: uuid.UUID) -> Response:
+        """The conversation, oldest first."""
+        wanted = self.parsed(MessagesQuerySerializer)
+        found = queries.ticket_for(self.person(), ticket)
+        messages = queries.messages_after(ticket, wanted["after"], wanted["limit"])
+        following = None
+        if messages and messages[-1].seq < found.head_seq:
+            following = public(f"{request.path}?after={messages[-1].seq}&limit={wanted['limit']}")
+        page = {"count": found.head_seq, "next": following, "previous": None, "results": messages}
+        return Response(MessagePageSerializer(page).data)
+
+    @extend_schema(operation_id="send_message", request=NewMessageSerializer, responses={201: MessageSerializer})
+    def post(self, request: Request, ticket: uuid.UUID) -> Response:
+        """Adds a message. The same `client_id` again answers with the first one."""
+        new = self.parsed(NewMessageSerializer)
+        message = actions.append_message(self.person(), ticket, new["message"], new.get("client_id"))
+        return Response(MessageSerializer(message).data, status.HTTP_201_CREATED)
+
+
+class Read(ChatView):
+    @extend_schema(operation_id="mark_read", request=ReadSerializer, responses=TicketSerializer)
+    def post(self, request: Request, ticket: uuid.UUID) -> Response:
+        """Says up to which message one has read."""
+        return answer(actions.mark_read(self.person(), ticket, self.parsed(ReadSerializer)["seq"]))
+
+
+class Close(ChatView):
+    @extend_schema(operation_id="close_ticket", request=None, responses=TicketSerializer)
+    def post(self, request: Request, ticket: uuid.UUID) -> Response:
+        """Ends the conversation; it can be reopened."""
+        return answer(actions.close_ticket(self.person(), ticket))
+
+
+class Reopen(ChatView):
+    @extend_schema(operation_id="reopen_ticket", request=None, responses=TicketSerializer)
+    def post(self, request: Request, ticket: uuid.UUID) -> Response:
+        """Goes on with a closed ticket, with the same agent if they have room."""
+        return answer(actions.reopen_ticket(self.person(), ticket))
+
+
+class Claim(ChatView):
+    permission = ANSWER
+
+    @extend_schema(operation_id="claim_ticket", request=None, responses=TicketSerializer)
+    def post(self, request: Request, ticket: uuid.UUID) -> Response:
+        """Takes a ticket that waits. 409 `already_assigned`, `at_capacity`, `ticket_closed`."""
+        return answer(actions.claim_ticket(self.person(), ticket))
+
+
+class Transfer(ChatView):
+    permission = ANSWER
+
+    @extend_schema(operation_id="transfer_ticket", request=TransferSerializer, responses=TicketSerializer)
+    def post(self, request: Request, ticket: uuid.UUID) -> Response:
+        """Hands it to another agent, or to another category's queue. 409 `agent_absent`, `at_capacity`, `ticket_closed`."""
+        target = self.parsed(TransferSerializer)
+        if agent := target.get("agent"):
+            return answer(actions.transfer_to_agent(self.person(), ticket, agent))
+        return answer(actions.transfer_to_category(self.person(), ticket, target["category"]))
+
+
+class ConnectTickets(ChatView):
+    @extend_schema(
+        operation_id="issue_connect_ticket",
+        request=NewConnectTicketSerializer,
+        responses={201: ConnectTicketSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """A pass for one WebSocket to one ticket, good once and for 30 seconds, so that no token stands in a URL."""
+        secret, expires_at = actions.issue_connect_ticket(
+            self.person(), self.parsed(NewConnectTicketSerializer)["ticket"]
+        )
+        issued = ConnectTicketSerializer({"connect_ticket": secret, "expires_at": expires_at}).data
+        return Response(issued, status.HTTP_201_CREATED)
+
+
+class Me(ChatView):
+    permission = ANSWER
+
+    @extend_schema(operation_id="get_my_status", responses=AgentSerializer)
+    def get(self, request: Request) -> Response:
+        """Whether one counts as there, and one's load."""
+        return Response(AgentSerializer(self.agent()).data)
+
+    @extend_schema(operation_id="set_my_status", request=PresenceSerializer, responses=AgentSerializer)
+    def put(self, request: Request) -> Response:
+        """Says whether one is there. Counts for 60 s; repeat it, or keep a WebSocket open."""
+        actions.set_status(self.person(), Presence(self.parsed(PresenceSerializer)["status"]))
+        return Response(AgentSerializer(self.agent()).data)
+
+    def agent(self) -> dict[str, Any]:
+        return queries.agent(self.person())
+
+
+class Agents(ChatView):
+    permission = LEAD
+
+    @extend_schema(operation_id="list_agents", responses=AgentSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """Every agent: status, load, capacity."""
+        agents = queries.agents()
+        page = {
+            "count": len(agents),
+            "next": None,
+            "previous": None,
+            "results": AgentSerializer(agents, many=True).data,
+        }
+        return Response(page)
+
+
+def answer(ticket: Ticket) -> Response:
+    return Response(TicketSerializer(ticket).data)

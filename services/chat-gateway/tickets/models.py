@@ -1,0 +1,201 @@
+"""What the chat gateway keeps. The database holds the rules: a gapless `seq`, one row a client id, open = assigned.
+
+People, categories, lessons and orders belong to core-api; they appear here by id, with the names that were shown then.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+import uuid_utils.compat
+from django.db import models
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Length, Now
+from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
+
+MESSAGE_MAX_LENGTH = 4000  # characters: the longest fits a 16 KiB frame even at four bytes each
+SUBJECT_MAX_LENGTH = 200
+CLIENT_ID_MAX_LENGTH = 64
+
+
+def new_id() -> uuid.UUID:
+    return uuid_utils.compat.uuid7()
+
+
+class TicketState(models.TextChoices):
+    QUEUED = "queued"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Presence(models.TextChoices):
+    ONLINE = "online"
+    AWAY = "away"
+    OFFLINE = "offline"
+
+
+class AssignmentReason(models.TextChoices):
+    ASSIGNED = "assigned"  # by the rule
+    CLAIMED = "claimed"
+    TRANSFERRED = "transferred"
+    RELEASED = "released"  # the agent was gone, or serves the category no more
+    CLOSED = "closed"
+    REOPENED = "reopened"
+
+
+class Ticket(models.Model):
+    """One request for help and its conversation. `head_seq` is the newest message's number, and so how many there are."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    number = models.BigIntegerField(
+        unique=True, editable=False, db_default=Func(Value("chat.ticket_number"), function="nextval")
+    )
+    category_id = models.UUIDField()
+    category_slug = models.CharField(max_length=100)
+    learner_id = models.UUIDField()
+    learner_username = models.CharField(max_length=150)
+    client_id = models.CharField(max_length=CLIENT_ID_MAX_LENGTH, null=True)
+    subject = models.CharField(max_length=SUBJECT_MAX_LENGTH)
+    lesson_id = models.UUIDField(null=True)
+    order_id = models.UUIDField(null=True)
+    state = models.CharField(max_length=10, choices=TicketState.choices, default=TicketState.QUEUED)
+    assignee_id = models.UUIDField(null=True)
+    assignee_username = models.CharField(max_length=150, null=True)
+    previous_assignee_id = models.UUIDField(null=True)  # preferred when the ticket waits again
+    head_seq = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    queued_at = models.DateTimeField(db_default=Now())  # waiting since; kept when an agent goes away
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "ticket"
+        constraints = [
+            models.CheckConstraint(name="ticket_state_known", condition=Q(state__in=TicketState.values)),
+            models.CheckConstraint(
+                name="ticket_open_has_assignee",
+                condition=Q(state="open", assignee_id__isnull=False) | ~Q(state="open") & Q(assignee_id__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="ticket_assignee_named",
+                condition=Q(assignee_id__isnull=True, assignee_username__isnull=True)
+                | Q(assignee_id__isnull=False, assignee_username__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="ticket_closed_has_time",
+                condition=Q(state="closed", closed_at__isnull=False) | ~Q(state="closed") & Q(closed_at__isnull=True),
+            ),
+            models.CheckConstraint(name="ticket_head_seq_not_negative", condition=Q(head_seq__gte=0)),
+            models.UniqueConstraint(name="ticket_client_id_once", fields=["learner_id", "client_id"]),
+        ]
+        indexes = [
+            models.Index(name="ticket_waiting", fields=["queued_at", "number"], condition=Q(state="queued")),
+            models.Index(name="ticket_load", fields=["assignee_id"], condition=Q(state="open")),
+            models.Index(name="ticket_of_learner", fields=["learner_id", "-number"]),
+            models.Index(name="ticket_of_category", fields=["category_id", "-number"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"ticket {self.number}"
+
+
+class Message(models.Model):
+    """One message, never changed. Written by tickets/sql.py alone, which gives it its `seq` under the ticket's row lock."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, db_index=False, related_name="messages")
+    seq = models.BigIntegerField()
+    client_id = models.CharField(max_length=CLIENT_ID_MAX_LENGTH, null=True)
+    sender_id = models.UUIDField()
+    sender_username = models.CharField(max_length=150)
+    body = models.TextField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "message"
+        constraints = [
+            models.UniqueConstraint(name="message_seq_once", fields=["ticket", "seq"]),
+            models.UniqueConstraint(name="message_client_id_once", fields=["ticket", "sender_id", "client_id"]),
+            models.CheckConstraint(name="message_seq_from_one", condition=Q(seq__gte=1)),
+            models.CheckConstraint(
+                name="message_body_length",
+                condition=Q(GreaterThanOrEqual(Length("body"), 1), LessThanOrEqual(Length("body"), MESSAGE_MAX_LENGTH)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"message {self.seq} of {self.ticket_id}"
+
+
+class AgentStatus(models.Model):
+    """Whether an agent is there. It counts until `lease_until`, which an open socket and PUT /agents/me/ renew."""
+
+    user_id = models.UUIDField(primary_key=True)
+    status = models.CharField(max_length=10, choices=Presence.choices)
+    lease_until = models.DateTimeField()
+    assigned_at = models.DateTimeField(null=True)  # when the rule last gave this agent a ticket: takes turns
+
+    class Meta:
+        db_table = "agent_status"
+        constraints = [
+            models.CheckConstraint(name="agent_status_known", condition=Q(status__in=Presence.values)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.status}"
+
+
+class Assignment(models.Model):
+    """Who had which ticket since when, and why. Only ever added to."""
+
+    id = models.BigAutoField(primary_key=True)
+    ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, related_name="assignments")
+    agent_id = models.UUIDField(null=True)  # none: back to the queue, or closed
+    actor_id = models.UUIDField(null=True)  # none: the rule
+    reason = models.CharField(max_length=20, choices=AssignmentReason.choices)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "assignment"
+
+    def __str__(self) -> str:
+        return f"{self.ticket_id} {self.reason}"
+
+
+class ReadCursor(models.Model):
+    """Up to which message somebody has read a ticket."""
+
+    id = models.BigAutoField(primary_key=True)
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, db_index=False, related_name="read_cursors")
+    user_id = models.UUIDField()
+    seq = models.BigIntegerField()
+
+    class Meta:
+        db_table = "read_cursor"
+        constraints = [models.UniqueConstraint(name="read_cursor_once", fields=["ticket", "user_id"])]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} read {self.ticket_id} up to {self.seq}"
+
+
+class ConnectTicket(models.Model):
+    """A single-use pass for one WebSocket, so that no token stands in a URL. Only its hash is kept; using it deletes it."""
+
+    secret_hash = models.BinaryField(primary_key=True, max_length=32)  # SHA-256
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, db_index=False, null=True)
+    user_id = models.UUIDField()
+    username = models.CharField(max_length=150)
+    generation = models.IntegerField()
+    session_id = models.UUIDField()
+    token_expires_at = models.DateTimeField()  # the access token's end stays the socket's
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "connect_ticket"
+        constraints = [
+            models.CheckConstraint(
+                name="connect_ticket_within_token", condition=Q(expires_at__lte=F("token_expires_at"))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"connect ticket of {self.user_id}"

@@ -1,0 +1,97 @@
+"""Reads that span tables, and the facts that core-api publishes."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db import connection
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from tickets import sql
+from tickets.errors import NotFound
+from tickets.models import ReadCursor, Ticket
+from tickets.people import Person
+
+
+def visible_to(person: Person) -> QuerySet[Ticket]:
+    """A person's own tickets, and those of the categories they answer; with how far they have read (`read_seq`)."""
+    cursors = ReadCursor.objects.filter(ticket=OuterRef("pk"), user_id=person.id).values("seq")
+    seen = Q(learner_id=person.id) | Q(category_id__in=person.categories)
+    return Ticket.objects.filter(seen).annotate(read_seq=Coalesce(Subquery(cursors), 0))
+
+
+def ticket_for(person: Person, ticket_id: uuid.UUID, *, lock: bool = False) -> Ticket:
+    """The ticket if the person may see it; NotFound for a foreign and an unknown one alike. `lock`: its row, until commit."""
+    tickets = visible_to(person)
+    if lock:
+        tickets = tickets.select_for_update(no_key=True, of=("self",))
+    ticket = tickets.filter(pk=ticket_id).first()
+    if ticket is None:
+        raise NotFound
+    return ticket
+
+
+def messages_after(ticket_id: uuid.UUID, after: int, limit: int) -> list[sql.MessageRow]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql.MESSAGES_AFTER, {"ticket": ticket_id, "after": after, "limit": limit})
+        return [sql.MessageRow(*row) for row in cursor.fetchall()]
+
+
+def categories() -> list[dict[str, Any]]:
+    """Those that a ticket may be opened in, in core's order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT category_id, name, slug FROM published.support_category WHERE is_active ORDER BY position, name"
+        )
+        return [{"id": row[0], "name": row[1], "slug": row[2]} for row in cursor.fetchall()]
+
+
+def category_id(slug: str) -> uuid.UUID | None:
+    return _one("SELECT category_id FROM published.support_category WHERE slug = %s AND is_active", [slug])
+
+
+def lesson_exists(lesson: uuid.UUID) -> bool:
+    return _one("SELECT lesson_id FROM published.lesson WHERE lesson_id = %s", [lesson]) is not None
+
+
+def order_belongs_to(order: uuid.UUID, person: Person) -> bool:
+    found = _one('SELECT order_id FROM published."order" WHERE order_id = %s AND user_id = %s', [order, person.id])
+    return found is not None
+
+
+def _one(statement: str, parameters: list[Any]) -> uuid.UUID | None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        row = cursor.fetchone()
+        return row[0] if row else None
+
+
+AGENTS = """
+SELECT p.user_id AS id, p.username, p.name,
+       CASE WHEN s.lease_until > now() THEN s.status ELSE 'offline' END AS status,
+       s.lease_until,
+       coalesce(max(a.capacity), 0) AS capacity,
+       (SELECT count(*) FROM chat.ticket t WHERE t.assignee_id = p.user_id AND t.state = 'open') AS open_tickets,
+       array_remove(array_agg(c.slug ORDER BY c.position), NULL) AS categories
+  FROM published.principal p
+  LEFT JOIN published.support_agent a ON a.user_id = p.user_id
+  LEFT JOIN published.support_category c ON c.category_id = a.category_id
+  LEFT JOIN chat.agent_status s ON s.user_id = p.user_id
+ WHERE (p.user_id = %(user)s) IS TRUE OR (%(user)s::uuid IS NULL AND a.user_id IS NOT NULL)
+ GROUP BY p.user_id, p.username, p.name, s.status, s.lease_until
+ ORDER BY p.username
+"""
+
+
+def agents(user: uuid.UUID | None = None) -> list[dict[str, Any]]:
+    """Every agent: whether they are there, their load and what they answer. Or one person, who may answer nothing yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(AGENTS, {"user": user})
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def agent(person: Person) -> dict[str, Any]:
+    return agents(person.id)[0]

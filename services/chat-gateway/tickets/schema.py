@@ -1,0 +1,56 @@
+"""What the OpenAPI document says beyond drf-spectacular: each operation's permission, and how a refusal looks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+
+from tickets.errors import CONTENT_TYPE
+from tickets.permissions import PUBLIC, needed
+
+PROBLEM = {
+    "type": "object",
+    "description": "RFC 9457. `code` is stable.",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+        "errors": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+    },
+}
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself; the base is untyped
+    target_class = "tickets.authentication.BearerAuthentication"
+    name = "Bearer"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+class Schema(AutoSchema):
+    def get_extensions(self) -> dict[str, Any]:
+        return {"x-permission": needed(self.view, self.method)}
+
+    def get_auth(self) -> list[dict[str, list[str]]]:
+        return [] if needed(self.view, self.method) == PUBLIC else [{"Bearer": []}]
+
+    def get_tags(self) -> list[str]:
+        return [self.path.removeprefix("/chat/v1/").partition("/")[0]]
+
+
+def describe_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    result["components"]["schemas"]["Problem"] = PROBLEM
+    refusal = {
+        "description": "Refused, or not possible now",
+        "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            operation["responses"]["default"] = refusal
+    return result

@@ -1,0 +1,150 @@
+"""The shapes of requests and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rest_framework import serializers
+
+from tickets import texts
+from tickets.models import CLIENT_ID_MAX_LENGTH, MESSAGE_MAX_LENGTH, SUBJECT_MAX_LENGTH, Presence, Ticket
+from tickets.sql import MessageRow
+
+
+def checked(clean: Callable[[str], str]) -> Callable[[Any, str], str]:
+    """A validate_… method from one of texts.py's rules."""
+
+    def validate(_self: Any, value: str) -> str:
+        try:
+            return clean(value)
+        except texts.BadText as error:
+            raise serializers.ValidationError(str(error)) from error
+
+    return validate
+
+
+class CategorySerializer(serializers.Serializer[dict[str, Any]]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    slug = serializers.CharField()
+
+
+class TicketSerializer(serializers.ModelSerializer[Ticket]):
+    category = serializers.CharField(source="category_slug", help_text="slug")
+    learner = serializers.CharField(source="learner_username", help_text="username")
+    assignee = serializers.CharField(source="assignee_username", allow_null=True, help_text="username")
+    lesson = serializers.UUIDField(source="lesson_id", allow_null=True)
+    order = serializers.UUIDField(source="order_id", allow_null=True)
+    read_seq = serializers.IntegerField(default=0, help_text="up to where the asking person has read")
+
+    class Meta:
+        model = Ticket
+        fields = [
+            "id",
+            "number",
+            "category",
+            "subject",
+            "state",
+            "learner",
+            "learner_id",
+            "assignee",
+            "assignee_id",
+            "lesson",
+            "order",
+            "head_seq",
+            "read_seq",
+            "created_at",
+            "queued_at",
+            "closed_at",
+        ]
+        read_only_fields = fields
+
+
+class NewTicketSerializer(serializers.Serializer[Any]):
+    category = serializers.CharField(max_length=100, help_text="slug")
+    subject = serializers.CharField(max_length=SUBJECT_MAX_LENGTH)
+    message = serializers.CharField(max_length=MESSAGE_MAX_LENGTH, trim_whitespace=False)
+    lesson = serializers.UUIDField(required=False, allow_null=True, help_text="which this is about")
+    order = serializers.UUIDField(required=False, allow_null=True, help_text="of one's own, which this is about")
+    client_id = serializers.CharField(
+        required=False, allow_null=True, max_length=CLIENT_ID_MAX_LENGTH, help_text="the same again: the same ticket"
+    )
+
+    validate_subject = checked(lambda text: texts.clean_line(text, SUBJECT_MAX_LENGTH))
+    validate_message = checked(texts.clean)
+    validate_client_id = checked(lambda value: value and texts.clean_client_id(value))
+
+
+class MessageSerializer(serializers.Serializer[MessageRow]):
+    seq = serializers.IntegerField()
+    id = serializers.UUIDField()
+    client_id = serializers.CharField(allow_null=True)
+    message = serializers.CharField(source="body")
+    sender = serializers.CharField(source="sender_username", help_text="username")
+    timestamp = serializers.DateTimeField(source="created_at")
+
+
+class NewMessageSerializer(serializers.Serializer[Any]):
+    message = serializers.CharField(max_length=MESSAGE_MAX_LENGTH, trim_whitespace=False)
+    client_id = serializers.CharField(
+        required=False, allow_null=True, max_length=CLIENT_ID_MAX_LENGTH, help_text="the same again: the same message"
+    )
+
+    validate_message = checked(texts.clean)
+    validate_client_id = checked(lambda value: value and texts.clean_client_id(value))
+
+
+class MessagesQuerySerializer(serializers.Serializer[Any]):
+    after = serializers.IntegerField(default=0, min_value=0, help_text="only messages with a greater seq")
+    limit = serializers.IntegerField(default=100, min_value=1, max_value=500)
+
+
+class MessagePageSerializer(serializers.Serializer[Any]):
+    count = serializers.IntegerField(help_text="all messages of the ticket")
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = MessageSerializer(many=True)
+
+
+class TicketsQuerySerializer(serializers.Serializer[Any]):
+    state = serializers.ChoiceField(choices=["queued", "open", "closed"], required=False)
+    assigned = serializers.ChoiceField(choices=["me", "none"], required=False)
+
+
+class ReadSerializer(serializers.Serializer[Any]):
+    seq = serializers.IntegerField(min_value=0)
+
+
+class TransferSerializer(serializers.Serializer[Any]):
+    agent = serializers.UUIDField(required=False, help_text="the agent's user id")
+    category = serializers.CharField(required=False, max_length=100, help_text="slug")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if len(attrs) != 1:
+            raise serializers.ValidationError({"agent": ["Name either an agent or a category."]})
+        return attrs
+
+
+class NewConnectTicketSerializer(serializers.Serializer[Any]):
+    ticket = serializers.UUIDField()
+
+
+class ConnectTicketSerializer(serializers.Serializer[Any]):
+    connect_ticket = serializers.CharField(help_text="sent as WebSocket subprotocol ticket.<this>, once")
+    expires_at = serializers.DateTimeField()
+
+
+class PresenceSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(choices=Presence.choices)
+
+
+class AgentSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    name = serializers.CharField()
+    status = serializers.ChoiceField(choices=Presence.choices)
+    capacity = serializers.IntegerField()
+    open_tickets = serializers.IntegerField()
+    categories = serializers.ListField(child=serializers.CharField(), help_text="slugs")
+    lease_until = serializers.DateTimeField(allow_null=True, help_text="until when the status counts, if not renewed")

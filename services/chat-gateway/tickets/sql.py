@@ -1,0 +1,89 @@
+"""Statements that REST (through Django) and WebSockets (through an asynchronous pool) both run, written once.
+
+All take named parameters. Unqualified answers are the row shapes below.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+MESSAGE_COLUMNS = "seq, id, client_id, sender_id, sender_username, body, created_at"
+
+# One statement, so one transaction: the row lock of the ticket orders the messages and `seq` has no gaps. A client id that
+# was used before breaks message_client_id_once, which undoes the number too; then FIND_MESSAGE has the first answer.
+# No row: the ticket is closed, gone or not the sender's.
+APPEND_MESSAGE = f"""
+WITH advanced AS (
+    UPDATE chat.ticket SET head_seq = head_seq + 1
+     WHERE id = %(ticket)s AND state <> 'closed'
+       AND (learner_id = %(sender)s OR category_id = ANY(%(categories)s))
+    RETURNING id, head_seq
+)
+INSERT INTO chat.message (id, ticket_id, seq, client_id, sender_id, sender_username, body, created_at)
+SELECT %(id)s, id, head_seq, %(client_id)s, %(sender)s, %(username)s, %(body)s, clock_timestamp() FROM advanced
+RETURNING {MESSAGE_COLUMNS}
+"""  # noqa: S608  a constant of this module
+
+FIND_MESSAGE = f"""
+SELECT {MESSAGE_COLUMNS} FROM chat.message
+ WHERE ticket_id = %(ticket)s AND sender_id = %(sender)s AND (client_id = %(client_id)s OR id = %(id)s)
+"""  # noqa: S608  a constant of this module
+
+MESSAGES_AFTER = f"""
+SELECT {MESSAGE_COLUMNS} FROM chat.message
+ WHERE ticket_id = %(ticket)s AND seq > %(after)s ORDER BY seq LIMIT %(limit)s
+"""  # noqa: S608  a constant of this module
+
+# One row if the person may act now: active, not erased, the token's generation not outdated, its login not ended.
+PERSON = """
+SELECT p.username, p.permissions,
+       ARRAY(SELECT a.category_id FROM published.support_agent a WHERE a.user_id = p.user_id) AS categories
+  FROM published.principal p
+ WHERE p.user_id = %(user)s AND p.is_active AND p.erased_at IS NULL AND p.generation <= %(generation)s
+   AND NOT EXISTS (SELECT FROM published.ended_session e WHERE e.session_id = %(session)s)
+"""
+
+TICKET_FACTS = """
+SELECT id, learner_id, category_id, state, assignee_username, head_seq FROM chat.ticket WHERE id = ANY(%(tickets)s)
+"""
+
+CONSUME_CONNECT_TICKET = """
+DELETE FROM chat.connect_ticket WHERE secret_hash = %(hash)s
+RETURNING ticket_id, user_id, username, generation, session_id, token_expires_at, expires_at > now() AS fresh
+"""
+
+DELETE_STALE_CONNECT_TICKETS = "DELETE FROM chat.connect_ticket WHERE expires_at < now() - interval '1 minute'"
+
+# A row that an assignment holds is skipped: the next sweep renews it, and the two never wait for each other crosswise.
+RENEW_LEASES = """
+UPDATE chat.agent_status SET lease_until = now() + %(lease)s
+ WHERE user_id IN (SELECT user_id FROM chat.agent_status
+                    WHERE user_id = ANY(%(users)s) AND status <> 'offline' FOR UPDATE SKIP LOCKED)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A message as MESSAGE_COLUMNS."""
+
+    seq: int
+    id: uuid.UUID
+    client_id: str | None
+    sender_id: uuid.UUID
+    sender_username: str
+    body: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TicketFacts:
+    """What an open socket has to know of its ticket: who may see it, and how far it is."""
+
+    id: uuid.UUID
+    learner_id: uuid.UUID
+    category_id: uuid.UUID
+    state: str
+    assignee_username: str | None
+    head_seq: int

@@ -1,0 +1,37 @@
+"""Which texts are accepted: valid UTF-8 without control characters, of a bounded length."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from tickets.models import CLIENT_ID_MAX_LENGTH, MESSAGE_MAX_LENGTH
+
+ALLOWED_CONTROLS = {"\n", "\t"}
+
+
+class BadText(ValueError):
+    """Says what is wrong, in words for the person who wrote it."""
+
+
+def clean(text: str, max_length: int = MESSAGE_MAX_LENGTH, allowed: set[str] = ALLOWED_CONTROLS) -> str:
+    """`text` with Windows line ends made plain. Raises BadText if it is blank, too long or has control characters."""
+    text = text.replace("\r\n", "\n")
+    if not text.strip():
+        raise BadText("This may not be blank.")
+    if len(text) > max_length:
+        raise BadText(f"This may have {max_length} characters at most.")
+    if any(unicodedata.category(character) in {"Cc", "Cs"} and character not in allowed for character in text):
+        raise BadText("Control characters are not allowed.")
+    return text
+
+
+def clean_line(text: str, max_length: int) -> str:
+    """Like `clean`, for a text of one line."""
+    return clean(text.strip(), max_length, set())
+
+
+def clean_client_id(client_id: str) -> str:
+    """A client's own name for a message: 1 to 64 printable ASCII characters."""
+    if not 1 <= len(client_id) <= CLIENT_ID_MAX_LENGTH or not (client_id.isascii() and client_id.isprintable()):
+        raise BadText(f"A client id has 1 to {CLIENT_ID_MAX_LENGTH} printable ASCII characters.")
+    return client_id

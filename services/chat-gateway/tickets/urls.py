@@ -1,0 +1,24 @@
+"""/chat/v1/…"""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from tickets import api, documents
+
+urlpatterns = [
+    path("categories/", api.Categories.as_view()),
+    path("tickets/", api.Tickets.as_view()),
+    path("tickets/<uuid:ticket>/", api.OneTicket.as_view()),
+    path("tickets/<uuid:ticket>/messages/", api.Messages.as_view()),
+    path("tickets/<uuid:ticket>/read/", api.Read.as_view()),
+    path("tickets/<uuid:ticket>/close/", api.Close.as_view()),
+    path("tickets/<uuid:ticket>/reopen/", api.Reopen.as_view()),
+    path("tickets/<uuid:ticket>/claim/", api.Claim.as_view()),
+    path("tickets/<uuid:ticket>/transfer/", api.Transfer.as_view()),
+    path("connect-tickets/", api.ConnectTickets.as_view()),
+    path("agents/me/", api.Me.as_view()),
+    path("agents/", api.Agents.as_view()),
+    path("openapi.json", documents.OpenApi.as_view()),
+    path("asyncapi.json", documents.AsyncApi.as_view()),
+]
