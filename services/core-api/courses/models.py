@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from config.ids import uuid7
+from courses.languages import validate_language
 
 MAX_PRICE = 1_000_000  # credits
 
@@ -43,7 +44,12 @@ class Course(models.Model):
     price = models.PositiveIntegerField(help_text="In credits; 0 is free.", validators=[MaxValueValidator(MAX_PRICE)])
     category = models.ForeignKey(Category, on_delete=models.PROTECT, null=True, blank=True, related_name="courses")
     level = models.CharField(max_length=12, choices=Level, default=Level.BEGINNER)
-    language = models.CharField(max_length=12, default="en", help_text="An IETF language tag such as en or pt-BR.")
+    language = models.CharField(
+        max_length=12,
+        default="en",
+        help_text="An IETF language tag such as en or pt-BR.",
+        validators=[validate_language],
+    )
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
     instructors = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="courses_taught")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -59,18 +65,15 @@ class Course(models.Model):
 
 
 class Section(models.Model):
+    """A part of a course. Positions count from 1; where two are equal, the older row comes first."""
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="sections")
     title = models.CharField(max_length=200)
-    position = models.PositiveIntegerField()
+    position = models.PositiveIntegerField(default=1)
 
     class Meta:
-        ordering = ["position"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["course", "position"], name="section_position_unique", deferrable=models.Deferrable.DEFERRED
-            ),
-        ]
+        ordering = ["position", "id"]
 
     def __str__(self) -> str:
         return self.title
@@ -85,18 +88,13 @@ class Lesson(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     section = models.ForeignKey(Section, on_delete=models.CASCADE, related_name="lessons")
     title = models.CharField(max_length=200)
-    position = models.PositiveIntegerField()
+    position = models.PositiveIntegerField(default=1)
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.VIDEO)
     body = models.TextField(blank=True)
     is_preview = models.BooleanField("free preview", default=False)
 
     class Meta:
-        ordering = ["position"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["section", "position"], name="lesson_position_unique", deferrable=models.Deferrable.DEFERRED
-            ),
-        ]
+        ordering = ["position", "id"]
 
     def __str__(self) -> str:
         return self.title

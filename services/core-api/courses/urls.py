@@ -1,3 +1,14 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from courses import api
+
+urlpatterns = [
+    path("api/v1/courses/", api.CoursesView.as_view()),
+    path("api/v1/courses/<slug:slug>/", api.CourseView.as_view()),
+    path("api/v1/courses/<slug:slug>/publish/", api.PublishView.as_view()),
+    path("api/v1/courses/<slug:slug>/unpublish/", api.UnpublishView.as_view()),
+    path("api/v1/courses/<slug:slug>/sections/", api.SectionsView.as_view()),
+    path("api/v1/sections/<uuid:section>/", api.SectionView.as_view()),
+    path("api/v1/sections/<uuid:section>/lessons/", api.LessonsView.as_view()),
+    path("api/v1/lessons/<uuid:lesson>/", api.LessonView.as_view()),
+]

@@ -1,3 +1,5 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from learning import api
+
+urlpatterns = [path("api/v1/enrolments/", api.EnrolmentsView.as_view())]

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from config.ids import uuid7
+from courses.languages import validate_language
 from courses.models import Lesson
 
 
@@ -35,6 +36,13 @@ class VideoAsset(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(progress__lte=100), name="video_asset_progress_percent")
         ]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                condition=models.Q(status__in=["queued", "processing"]),
+                name="video_asset_unfinished",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"video of {self.lesson}"
@@ -44,7 +52,8 @@ class Package(models.Model):
     """What packaging made of one asset; never changed afterwards. The current one of a lesson is what new viewers get."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    asset = models.OneToOneField(VideoAsset, on_delete=models.PROTECT, related_name="package")
+    # RESTRICT: an asset is not deleted under its package, but both go with their lesson.
+    asset = models.OneToOneField(VideoAsset, on_delete=models.RESTRICT, related_name="package")
     lesson = models.ForeignKey(Lesson, on_delete=models.CASCADE, related_name="packages")
     path = models.CharField(max_length=200, unique=True, help_text="Below LECTERN_MEDIA_ROOT.")
     duration_s = models.FloatField()
@@ -70,7 +79,9 @@ class Caption(models.Model):
     """One WebVTT file of a lesson in one language."""
 
     lesson = models.ForeignKey(Lesson, on_delete=models.CASCADE, related_name="captions")
-    language = models.CharField(max_length=12, help_text="An IETF language tag such as en or pt-BR.")
+    language = models.CharField(
+        max_length=12, help_text="An IETF language tag such as en or pt-BR.", validators=[validate_language]
+    )
     label = models.CharField(max_length=60)
     path = models.CharField(max_length=200, help_text="Below LECTERN_MEDIA_ROOT.")
 

@@ -1,0 +1,175 @@
+"""Everything that changes courses. Each change of an outline holds the course's row, so that they come one by one."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max, ProtectedError, QuerySet
+from django.utils import timezone
+from django.utils.text import slugify
+
+from accounts.models import User
+from config.problems import Invalid, NotFound
+from courses.completeness import gaps
+from courses.errors import CourseIncomplete, CourseSold
+from courses.models import Course, Lesson, Section
+
+Part = TypeVar("Part", Section, Lesson)
+SLUG_TRIES = 50
+
+
+def do_create_course(author: User, *, slug: str = "", **fields: Any) -> Course:
+    """A draft that `author` teaches. Without a slug one is made of the title. Raises Invalid for a slug that is taken."""
+    for candidate in [slug] if slug else _slugs(fields["title"]):
+        try:
+            with transaction.atomic():
+                course = Course.objects.create(slug=candidate, **fields)
+                course.instructors.add(author)
+            return course
+        except IntegrityError:
+            if not Course.objects.filter(slug=candidate).exists():
+                raise
+    raise Invalid(errors={"slug": ["Another course has that address. Choose another."]})
+
+
+def _slugs(title: str) -> list[str]:
+    base = slugify(title)[:70].strip("-") or "course"
+    return [base, *(f"{base}-{number}" for number in range(2, SLUG_TRIES))]
+
+
+def do_update_course(course: Course, **fields: Any) -> None:
+    for name, value in fields.items():
+        setattr(course, name, value)
+    course.save(update_fields=fields.keys())
+
+
+def do_publish(course: Course) -> None:
+    """Puts the course on sale. Raises CourseIncomplete naming each gap."""
+    with transaction.atomic():
+        course = _held(course)
+        if course.status == Course.Status.PUBLISHED:
+            return
+        if missing := gaps(course):
+            raise CourseIncomplete(errors=missing)
+        course.status = Course.Status.PUBLISHED
+        course.published_at = course.published_at or timezone.now()
+        course.save(update_fields=["status", "published_at"])
+
+
+def do_unpublish(course: Course) -> None:
+    """Takes the course off sale. Whoever has it keeps it; one that nobody has is a draft again."""
+    with transaction.atomic():
+        course = _held(course)
+        if course.status == Course.Status.PUBLISHED:
+            course.status = Course.Status.WITHDRAWN if _is_sold(course) else Course.Status.DRAFT
+            course.save(update_fields=["status"])
+
+
+def do_delete_course(course: Course) -> None:
+    """Erases a course that nobody ever had. Raises CourseSold otherwise."""
+    with transaction.atomic():
+        course = _held(course)  # nobody can be enrolled until this ends
+        if _is_sold(course):
+            raise CourseSold
+        _hold_lessons(Lesson.objects.filter(section__course=course))
+        try:
+            course.delete()
+        except ProtectedError as error:
+            raise CourseSold from error
+
+
+def _is_sold(course: Course) -> bool:
+    return course.enrolments.exists() or course.order_lines.exists()
+
+
+def do_add_section(course: Course, *, title: str, position: int | None = None) -> Section:
+    with transaction.atomic():
+        course = _held(course)
+        section = Section(course=course, title=title, position=_next_position(course.sections.all()))
+        section.save(force_insert=True)
+        _move(section, course.sections.all(), position)
+    return section
+
+
+def do_update_section(section: Section, *, position: int | None = None, **fields: Any) -> None:
+    with transaction.atomic():
+        course = _held(section.course)
+        _change(section, course.sections.all(), position, fields)
+
+
+def do_delete_section(section: Section) -> None:
+    with transaction.atomic():
+        course = _held(section.course)
+        _hold_lessons(section.lessons.all())
+        section.delete()
+        renumber(course.sections.all())
+
+
+def do_add_lesson(section: Section, *, position: int | None = None, **fields: Any) -> Lesson:
+    with transaction.atomic():
+        _held(section.course)
+        lesson = Lesson(section=section, position=_next_position(section.lessons.all()), **fields)
+        lesson.save(force_insert=True)
+        _move(lesson, section.lessons.all(), position)
+    return lesson
+
+
+def do_update_lesson(lesson: Lesson, *, position: int | None = None, **fields: Any) -> None:
+    with transaction.atomic():
+        _held(lesson.section.course)
+        _change(lesson, lesson.section.lessons.all(), position, fields)
+
+
+def do_delete_lesson(lesson: Lesson) -> None:
+    with transaction.atomic():
+        _held(lesson.section.course)
+        _hold_lessons(Lesson.objects.filter(pk=lesson.pk))
+        siblings = lesson.section.lessons.all()
+        lesson.delete()
+        renumber(siblings)
+
+
+def renumber(parts: QuerySet[Part]) -> None:
+    """Makes positions count 1, 2, 3 … in the order that they have."""
+    _number(list(parts))
+
+
+def _change(part: Part, siblings: QuerySet[Part], position: int | None, fields: dict[str, Any]) -> None:
+    for name, value in fields.items():
+        setattr(part, name, value)
+    part.save(update_fields=fields.keys())
+    _move(part, siblings, position)
+
+
+def _move(part: Part, siblings: QuerySet[Part], position: int | None) -> None:
+    if position is None:
+        return
+    others = [sibling for sibling in siblings if sibling.pk != part.pk]
+    others.insert(position - 1, part)
+    _number(others)
+
+
+def _number(parts: list[Part]) -> None:
+    for position, part in enumerate(parts, 1):
+        if part.position != position:
+            part.position = position
+            part.save(update_fields=["position"])
+
+
+def _next_position(siblings: QuerySet[Any]) -> int:
+    highest: int | None = siblings.aggregate(highest=Max("position"))["highest"]
+    return (highest or 0) + 1
+
+
+def _held(course: Course) -> Course:
+    """The course as it is now, its row locked until the transaction ends. Raises NotFound if it was deleted meanwhile."""
+    held = Course.objects.select_for_update().filter(pk=course.pk).first()
+    if held is None:
+        raise NotFound
+    return held
+
+
+def _hold_lessons(lessons: QuerySet[Lesson]) -> None:
+    """Lets a package that is being recorded for one of them be seen, and deleted, with it."""
+    list(lessons.order_by("pk").select_for_update(of=("self",)).values_list("pk"))

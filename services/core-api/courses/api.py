@@ -1,0 +1,191 @@
+"""The catalogue, lessons, and authoring."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from config.permissions import Public, by_method, holds
+from courses import actions, queries
+from courses.models import Course
+from courses.serializers import (
+    AuthoredLesson,
+    CatalogueQuery,
+    CourseCard,
+    CourseChange,
+    CourseCreation,
+    CoursePage,
+    LessonChange,
+    LessonCreation,
+    LessonPage,
+    SectionChange,
+    SectionOutline,
+)
+from media import queries as media
+
+Author = holds("courses.manage", "courses.manage_all")
+
+
+class CoursesView(ListAPIView[Course]):
+    permission_classes = (by_method(GET=Public, POST=Author),)
+    serializer_class = CourseCard
+
+    @extend_schema(operation_id="list_courses", parameters=[CatalogueQuery])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The courses on sale, the newest first."""
+        return self.list(request, *args, **kwargs)
+
+    @extend_schema(operation_id="create_course", request=CourseCreation, responses={201: CoursePage})
+    def post(self, request: Request) -> Response:
+        """A new draft, taught by oneself."""
+        body = CourseCreation(data=request.data)
+        body.is_valid(raise_exception=True)
+        course = actions.do_create_course(request.user, **body.validated_data)
+        return _page(request, course, status=201)
+
+    def get_queryset(self) -> QuerySet[Course]:
+        asked = CatalogueQuery(data=self.request.query_params)
+        asked.is_valid(raise_exception=True)
+        wanted = asked.validated_data
+        user = self.request.user
+        courses = (
+            queries.managed(user) if wanted.get("managed") else Course.objects.filter(status=Course.Status.PUBLISHED)
+        )
+        ordering = wanted.get("ordering", "-published_at")
+        return queries.described(courses.filter(_matches(wanted)), user).order_by(ordering, "-id")
+
+
+def _matches(wanted: dict[str, Any]) -> Q:
+    """The catalogue's filters, combined freely."""
+    matches = Q()
+    for word in wanted.get("search", "").split():
+        matches &= Q(title__icontains=word) | Q(summary__icontains=word)
+    lookups = {
+        "category": "category__slug",
+        "level": "level",
+        "language": "language",
+        "price_min": "price__gte",
+        "price_max": "price__lte",
+    }
+    return matches & Q(**{lookup: wanted[name] for name, lookup in lookups.items() if name in wanted})
+
+
+class CourseView(APIView):
+    permission_classes = (by_method(GET=Public, PATCH=Author, DELETE=Author),)
+
+    @extend_schema(operation_id="get_course", responses=CoursePage)
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(CoursePage(queries.find_course(request.user, slug)).data)
+
+    @extend_schema(operation_id="change_course", request=CourseChange, responses=CoursePage)
+    def patch(self, request: Request, slug: str) -> Response:
+        course = queries.find_managed_course(request.user, slug)
+        body = CourseChange(course, data=request.data, partial=True)
+        body.is_valid(raise_exception=True)
+        actions.do_update_course(course, **body.validated_data)
+        return _page(request, course)
+
+    @extend_schema(operation_id="delete_course", responses={204: None})
+    def delete(self, request: Request, slug: str) -> Response:
+        """Erases a course that nobody ever had; 409 `course_sold` otherwise."""
+        actions.do_delete_course(queries.find_managed_course(request.user, slug))
+        return Response(status=204)
+
+
+class PublishView(APIView):
+    permission_classes = (Author,)
+
+    @extend_schema(operation_id="publish_course", request=None, responses=CoursePage)
+    def post(self, request: Request, slug: str) -> Response:
+        """Puts the course on sale; 409 `course_incomplete` names in `errors` what is missing."""
+        course = queries.find_managed_course(request.user, slug)
+        actions.do_publish(course)
+        return _page(request, course)
+
+
+class UnpublishView(APIView):
+    permission_classes = (Author,)
+
+    @extend_schema(operation_id="unpublish_course", request=None, responses=CoursePage)
+    def post(self, request: Request, slug: str) -> Response:
+        """Takes the course off sale; whoever has it keeps it."""
+        course = queries.find_managed_course(request.user, slug)
+        actions.do_unpublish(course)
+        return _page(request, course)
+
+
+def _page(request: Request, course: Course, status: int = 200) -> Response:
+    return Response(CoursePage(queries.find_course(request.user, course.slug)).data, status=status)
+
+
+class SectionsView(APIView):
+    permission_classes = (Author,)
+
+    @extend_schema(operation_id="add_section", request=SectionChange, responses={201: SectionOutline})
+    def post(self, request: Request, slug: str) -> Response:
+        """Adds a section, at the end unless `position` says where."""
+        course = queries.find_managed_course(request.user, slug)
+        body = SectionChange(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Response(SectionOutline(actions.do_add_section(course, **body.validated_data)).data, status=201)
+
+
+class SectionView(APIView):
+    permission_classes = (Author,)
+
+    @extend_schema(operation_id="change_section", request=SectionChange, responses=SectionOutline)
+    def patch(self, request: Request, section: uuid.UUID) -> Response:
+        found = queries.find_managed_section(request.user, section)
+        body = SectionChange(found, data=request.data, partial=True)
+        body.is_valid(raise_exception=True)
+        actions.do_update_section(found, **body.validated_data)
+        return Response(SectionOutline(queries.find_managed_section(request.user, section)).data)
+
+    @extend_schema(operation_id="delete_section", responses={204: None})
+    def delete(self, request: Request, section: uuid.UUID) -> Response:
+        """Deletes the section with its lessons."""
+        actions.do_delete_section(queries.find_managed_section(request.user, section))
+        return Response(status=204)
+
+
+class LessonsView(APIView):
+    permission_classes = (Author,)
+
+    @extend_schema(operation_id="add_lesson", request=LessonCreation, responses={201: AuthoredLesson})
+    def post(self, request: Request, section: uuid.UUID) -> Response:
+        """Adds a lesson, at the end of the section unless `position` says where."""
+        found = queries.find_managed_section(request.user, section)
+        body = LessonCreation(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Response(AuthoredLesson(actions.do_add_lesson(found, **body.validated_data)).data, status=201)
+
+
+class LessonView(APIView):
+    permission_classes = (by_method(GET=Public, PATCH=Author, DELETE=Author),)
+
+    @extend_schema(operation_id="get_lesson", responses=LessonPage)
+    def get(self, request: Request, lesson: uuid.UUID) -> Response:
+        """A lesson of a course that one has, or a free preview; 403 `not_enrolled` otherwise."""
+        found = queries.find_lesson(request.user, lesson)
+        found.video = media.video_state(found)  # type: ignore[attr-defined]  # computed, for the serializer
+        return Response(LessonPage(found).data)
+
+    @extend_schema(operation_id="change_lesson", request=LessonChange, responses=AuthoredLesson)
+    def patch(self, request: Request, lesson: uuid.UUID) -> Response:
+        found = queries.find_managed_lesson(request.user, lesson)
+        body = LessonChange(found, data=request.data, partial=True)
+        body.is_valid(raise_exception=True)
+        actions.do_update_lesson(found, **body.validated_data)
+        return Response(AuthoredLesson(found).data)
+
+    @extend_schema(operation_id="delete_lesson", responses={204: None})
+    def delete(self, request: Request, lesson: uuid.UUID) -> Response:
+        actions.do_delete_lesson(queries.find_managed_lesson(request.user, lesson))
+        return Response(status=204)

@@ -1,0 +1,23 @@
+"""What one is enrolled in."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.generics import ListAPIView
+
+from config.permissions import Authenticated
+from learning.models import Enrolment
+from learning.queries import running
+from learning.serializers import EnrolmentLine
+
+
+@extend_schema_view(get=extend_schema(operation_id="list_enrolments"))
+class EnrolmentsView(ListAPIView[Enrolment]):
+    """One's enrolments that give access now, the newest first."""
+
+    permission_classes = (Authenticated,)
+    serializer_class = EnrolmentLine
+
+    def get_queryset(self) -> QuerySet[Enrolment]:
+        return running(self.request.user).select_related("course").order_by("-started_at", "-id")

@@ -1,0 +1,29 @@
+"""Who has which course now."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from accounts.models import User
+from courses.models import Course
+from learning.models import Enrolment
+
+
+def running(user: User | AnonymousUser) -> QuerySet[Enrolment]:
+    """The person's enrolments that give access now; none for somebody who is not logged in."""
+    if not isinstance(user, User):
+        return Enrolment.objects.none()
+    open_ended = Q(valid_until__isnull=True) | Q(valid_until__gt=timezone.now())
+    return Enrolment.objects.filter(open_ended, user=user, ended_at__isnull=True)
+
+
+def has_access(user: User | AnonymousUser, course: Course) -> bool:
+    """Whether the person has the course now, for whatever reason."""
+    return running(user).filter(course=course).exists()
+
+
+def enrolled(user: User | AnonymousUser) -> Exists:
+    """`has_access` as an annotation of a query of courses."""
+    return Exists(running(user).filter(course=OuterRef("pk")))

@@ -1,0 +1,193 @@
+"""Everything that changes videos, packages and captions."""
+
+from __future__ import annotations
+
+import errno
+import uuid
+from pathlib import Path
+
+import structlog
+from django.db import close_old_connections, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from config import jobs
+from courses.languages import language_label
+from courses.models import Lesson
+from media import storage
+from media.captions import to_webvtt
+from media.errors import NothingToRetry, NoVideoLesson
+from media.ffmpeg import FfmpegFailed
+from media.models import Caption, Package, VideoAsset
+from media.packaging import Facts, make_package
+from media.probe import Refused
+from media.progress import ProgressReport
+
+MOST_ATTEMPTS = 3
+UNFINISHED = (VideoAsset.Status.QUEUED, VideoAsset.Status.PROCESSING)
+DISK_FULL = "The server ran out of disk space. Tell its operator, then retry."
+GAVE_UP = "Packaging failed three times. Export the video again, for example as MP4 with H.264, and upload that."
+CUT_OFF = "Packaging was cut off three times. The video may need more memory than the server has."
+log = structlog.get_logger("lectern.media")
+
+
+def do_add_video(lesson: Lesson, file: Path, uploaded_by: User | None = None) -> VideoAsset:
+    """Takes a copy of `file` as the lesson's new video and queues its packaging. Whoever watches the old one finishes it.
+
+    Raises NoVideoLesson; OSError where the file cannot be read or kept.
+    """
+    if lesson.kind != Lesson.Kind.VIDEO:
+        raise NoVideoLesson
+    asset = VideoAsset(lesson=lesson, uploaded_by=uploaded_by)
+    asset.source = storage.keep_source(asset.id, file)
+    try:
+        with transaction.atomic():
+            asset.save(force_insert=True)
+            _queue(asset)
+    except BaseException:
+        storage.drop_source(asset.id)
+        raise
+    return asset
+
+
+def do_retry(asset: VideoAsset) -> None:
+    """Queues the packaging of a failed video again, with all its attempts before it. Raises NothingToRetry."""
+    with transaction.atomic():
+        retried = VideoAsset.objects.filter(pk=asset.pk, status=VideoAsset.Status.FAILED).update(
+            status=VideoAsset.Status.QUEUED, progress=0, attempts=0, error="", updated_at=timezone.now()
+        )
+        if not retried:
+            raise NothingToRetry
+        _queue(asset)
+
+
+def do_queue_forgotten() -> int:
+    """Queues every unfinished video that no waiting job knows of, such as after a restored backup; answers how many."""
+    with transaction.atomic():
+        forgotten = list(VideoAsset.objects.filter(status__in=UNFINISHED))
+        for asset in forgotten:
+            _queue(asset)
+    return len(forgotten)
+
+
+def _queue(asset: VideoAsset) -> None:
+    from media.tasks import package_video  # which imports this module
+
+    jobs.defer(package_video, queueing_lock=f"package:{asset.id}", asset=str(asset.id))
+
+
+def do_package(asset_id: uuid.UUID) -> bool:
+    """Makes the package of an asset and makes it the lesson's current one, unless that is done or being done already.
+
+    May be killed at any point and run again: one package results. Answers whether it failed in a way that another try
+    may mend; the asset tells its author the rest.
+    """
+    storage.clear_abandoned()
+    with storage.workspace(asset_id) as folder:
+        asset = _begin(asset_id) if folder else None
+        if folder is None or asset is None:
+            return False
+        try:
+            path, facts = storage.finished(asset_id) or _make(asset, folder)
+            _publish(asset, path, facts)
+        except Refused as refusal:
+            _fail(asset, str(refusal))
+            return False
+        except (FfmpegFailed, OSError) as error:
+            return _stumble(asset, error)
+    log.info("video packaged", asset=str(asset_id), lesson=str(asset.lesson_id), duration_s=facts.duration_s)
+    return False
+
+
+def _begin(asset_id: uuid.UUID) -> VideoAsset | None:
+    with transaction.atomic():
+        asset = VideoAsset.objects.select_for_update().filter(pk=asset_id, status__in=UNFINISHED).first()
+        if asset is None:
+            return None
+        if asset.attempts < MOST_ATTEMPTS:
+            asset.attempts += 1
+            asset.status, asset.progress, asset.error = VideoAsset.Status.PROCESSING, 0, ""
+            asset.save()
+            return asset
+    _fail(asset, CUT_OFF)
+    return None
+
+
+def _make(asset: VideoAsset, folder: Path) -> tuple[str, Facts]:
+    try:
+        source = storage.source_path(asset.source)
+        with source.open("rb"):
+            pass
+    except (FileNotFoundError, ValueError):
+        raise Refused("The uploaded file is no longer there. Upload it again.") from None
+    facts = make_package(source, folder, ProgressReport(asset.pk))
+    return storage.put_in_place(asset.pk, folder, facts), facts
+
+
+def _publish(asset: VideoAsset, path: str, facts: Facts) -> None:
+    """The package's row, the switch to it and the asset's state, in one transaction. Older packages stay for their viewers."""
+    close_old_connections()  # packaging took its time
+    with transaction.atomic():
+        locked = Lesson.objects.select_for_update().filter(pk=asset.lesson_id, video_assets=asset.pk).first()
+        if locked is not None:
+            _record(asset, path, facts)
+            return
+    storage.discard(asset.pk)  # the lesson was deleted meanwhile
+
+
+def _record(asset: VideoAsset, path: str, facts: Facts) -> None:
+    others = Package.objects.filter(lesson=asset.lesson_id)
+    newest = not others.filter(is_current=True, asset__created_at__gt=asset.created_at).exists()
+    if newest:
+        others.filter(is_current=True).update(is_current=False)
+    Package.objects.create(
+        asset=asset,
+        lesson_id=asset.lesson_id,
+        path=path,
+        duration_s=facts.duration_s,
+        width=facts.width,
+        height=facts.height,
+        size_bytes=facts.size_bytes,
+        is_current=newest,
+    )
+    asset.status, asset.progress, asset.error = VideoAsset.Status.READY, 100, ""
+    asset.save(update_fields=["status", "progress", "error", "updated_at"])
+
+
+def _stumble(asset: VideoAsset, error: FfmpegFailed | OSError) -> bool:
+    """Back to the queue, or failed if that was the last attempt. Answers whether it is queued."""
+    stderr = error.stderr if isinstance(error, FfmpegFailed) else ""
+    log.warning(
+        "packaging failed", asset=str(asset.pk), attempt=asset.attempts, error=str(error), stderr=stderr[-2000:]
+    )
+    if asset.attempts < MOST_ATTEMPTS:
+        VideoAsset.objects.filter(pk=asset.pk).update(
+            status=VideoAsset.Status.QUEUED, progress=0, updated_at=timezone.now()
+        )
+        return True
+    full = "No space left on device" in stderr or getattr(error, "errno", None) == errno.ENOSPC
+    _fail(asset, DISK_FULL if full else GAVE_UP)
+    return False
+
+
+def _fail(asset: VideoAsset, reason: str) -> None:
+    close_old_connections()
+    VideoAsset.objects.filter(pk=asset.pk).update(
+        status=VideoAsset.Status.FAILED, error=reason, updated_at=timezone.now()
+    )
+    log.warning("video failed", asset=str(asset.pk), lesson=str(asset.lesson_id), reason=reason)
+
+
+def do_set_caption(lesson: Lesson, language: str, data: bytes, label: str = "") -> Caption:
+    """Sets or replaces the lesson's captions in one language from an SRT or WebVTT file.
+
+    Raises NoVideoLesson, CaptionRefused, ValidationError (the language). The file of the captions before stays for
+    those who are fetching it.
+    """
+    if lesson.kind != Lesson.Kind.VIDEO:
+        raise NoVideoLesson
+    caption = Caption(lesson=lesson, language=language, label=label or language_label(language), path="-")
+    caption.clean_fields()  # before the language becomes part of a file's name
+    caption.path = storage.keep_caption(lesson.pk, language, to_webvtt(data))
+    values = {"label": caption.label, "path": caption.path}
+    return Caption.objects.update_or_create(lesson=lesson, language=language, defaults=values)[0]

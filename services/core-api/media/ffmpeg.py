@@ -1,0 +1,97 @@
+"""Runs ffmpeg: bounded in time, priority, threads and file size, away from the network, its progress told as it goes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from django.conf import settings
+
+THREADS = 2  # for each decoder and encoder
+LARGEST_FILE = 64 * 2**30  # bytes
+STDERR_LINES = 400  # of its last words
+
+# A playlist that calls itself .mp4 made ffmpeg read other local files: only these containers, only from files.
+CONTAINERS = "mov,matroska,webm,avi,mpegts,mpeg"
+FROM_STRANGERS = ["-protocol_whitelist", "file", "-format_whitelist", CONTAINERS]
+FROM_US = ["-protocol_whitelist", "file"]
+
+
+class FfmpegFailed(Exception):
+    """ffmpeg did not do its work. `stderr` are its last words, for the log; trying again may help."""
+
+    def __init__(self, what: str, stderr: str) -> None:
+        self.stderr = stderr
+        super().__init__(what)
+
+
+def run(
+    arguments: Sequence[str | Path],
+    *,
+    timeout_s: float,
+    folder: Path | None = None,
+    on_time: Callable[[float], None] | None = None,
+    level: str = "warning",
+) -> str:
+    """Runs ffmpeg in `folder` and answers the end of its stderr.
+
+    `on_time` is called about twice a second with the position reached in the output, in seconds. Raises FfmpegFailed,
+    also after `timeout_s`.
+    """
+    process, stderr = _start([*_OPTIONS, "-v", level, *map(str, arguments)], folder)
+    overdue = threading.Event()
+    watchdog = threading.Timer(timeout_s, lambda: (overdue.set(), process.kill()))
+    watchdog.start()
+    tail: deque[str] = deque(maxlen=STDERR_LINES)
+    listener = threading.Thread(target=tail.extend, args=(stderr,), daemon=True)
+    listener.start()
+    try:
+        _follow(process, on_time)
+        process.wait()
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.wait()
+        listener.join()
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
+    said = "".join(tail)
+    if overdue.is_set():
+        raise FfmpegFailed(f"ffmpeg was stopped after {timeout_s:.0f} s", said)
+    if process.returncode:
+        raise FfmpegFailed(f"ffmpeg ended with status {process.returncode}", said)
+    return said
+
+
+_OPTIONS = ["-hide_banner", "-nostdin", "-y", "-progress", "pipe:1", "-nostats"]
+
+
+def _start(arguments: list[str], folder: Path | None) -> tuple[subprocess.Popen[str], Sequence[str]]:
+    command = [str(settings.FFMPEG), *arguments]
+    if os.name == "posix":
+        launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("confined.py"))]
+        command = [*launcher, str(os.getpid()), str(LARGEST_FILE), *command]
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,  # Ctrl-C is for us to handle, not for ffmpeg
+    )
+    return process, process.stderr  # type: ignore[return-value]  # an open pipe is iterated like a list of lines
+
+
+def _follow(process: subprocess.Popen[str], on_time: Callable[[float], None] | None) -> None:
+    for line in process.stdout or ():
+        name, _, value = line.strip().partition("=")
+        if on_time and name == "out_time_us" and value.isdigit():
+            on_time(int(value) / 1e6)

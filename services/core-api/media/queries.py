@@ -1,0 +1,33 @@
+"""How far the videos of lessons are."""
+
+from __future__ import annotations
+
+from django.db.models import FloatField, OuterRef, QuerySet, Subquery
+
+from courses.models import Lesson
+from media.models import Package, VideoAsset
+
+NO_VIDEO = "none"
+
+
+def newest_asset(lesson: Lesson) -> VideoAsset | None:
+    return lesson.video_assets.order_by("-created_at", "-id").first()
+
+
+def video_state(lesson: Lesson) -> dict[str, object]:
+    """`status` of the newest video (none, queued, processing, ready, failed), and whether there is one to play meanwhile."""
+    asset = newest_asset(lesson)
+    return {
+        "status": asset.status if asset else NO_VIDEO,
+        "playable": lesson.packages.filter(is_current=True).exists(),
+    }
+
+
+def durations() -> Subquery:
+    """Seconds of a lesson's current video, as an annotation of a query of lessons; null without one."""
+    current = Package.objects.filter(lesson=OuterRef("pk"), is_current=True)
+    return Subquery(current.values("duration_s")[:1], output_field=FloatField(null=True))
+
+
+def current_packages(course: OuterRef) -> QuerySet[Package]:
+    return Package.objects.filter(lesson__section__course=course, is_current=True)
