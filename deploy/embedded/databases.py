@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
@@ -21,7 +21,9 @@ def make_database(superuser_url: str, psql: str, name: str, passwords: Mapping[s
         if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     environment = os.environ | {f"LECTERN_{role.upper()}_PASSWORD": passwords[role] for role in ROLES}
-    address = database_url(superuser_url, name)
+    parts = urlsplit(database_url(superuser_url, name))
+    environment["PGPASSWORD"] = unquote(parts.password or "")  # not in the address, which every process list shows
+    address = urlunsplit(parts._replace(netloc=f"{parts.username}@{parts.netloc.rpartition('@')[2]}"))
     command = [psql, "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-f", str(ROLES_SQL), address]
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
 

@@ -36,7 +36,9 @@ def render(home: Path, variables: Mapping[str, str], source: Path = SOURCE) -> N
     """Writes nginx.conf and conf.d/ into `home`, as the public image's envsubst would: only `variables` are replaced."""
     for name, value in variables.items():
         if re.search(r'["\\$;{}\n]', value):
-            raise SystemExit(f'lectern: {name} is {value}: nginx cannot be given a path with any of " \\ $ ; {{ }} in it.')
+            raise SystemExit(
+                f'lectern: {name} is {value}: nginx cannot be given a path with any of " \\ $ ; {{ }} in it.'
+            )
     shutil.rmtree(home / "conf.d", ignore_errors=True)
     for template in (source / "templates").rglob("*.template"):
         target = home / "conf.d" / template.relative_to(source / "templates").with_suffix("")

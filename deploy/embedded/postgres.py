@@ -10,6 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from deploy.embedded import account
@@ -56,6 +57,7 @@ class Postgres:
         self.data = self.home / "data"
         self.password = self._secret("superuser")
         if (self.data / "PG_VERSION").exists():
+            self._remove_stale_lock()
             return
         shutil.rmtree(self.data, ignore_errors=True)
         unfinished = self.home / "unfinished"
@@ -95,6 +97,13 @@ class Postgres:
         )
         self.wait_until_ready()
 
+    def ready(self) -> bool:
+        try:
+            psycopg.connect(self.url(), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
     def wait_until_ready(self, seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds
         while True:
@@ -115,6 +124,20 @@ class Postgres:
 
     def url(self, database: str = "postgres", role: str = "postgres", password: str | None = None) -> str:
         return f"postgresql://{role}:{password or self.password}@127.0.0.1:{self.port}/{database}"
+
+    def _remove_stale_lock(self) -> None:
+        """After a power cut (or in a restarted container) the id in postmaster.pid may be another program's by now.
+
+        PostgreSQL would then refuse to start. A PostgreSQL on this data keeps its lock, and its refusal is right.
+        """
+        lock = self.data / "postmaster.pid"
+        try:
+            holder = psutil.Process(int(lock.read_text().split()[0]))
+            if str(self.data) in holder.cmdline():
+                return
+        except (FileNotFoundError, IndexError, ValueError, psutil.Error):
+            return  # PostgreSQL copes with these by itself
+        lock.unlink()
 
     def _secret(self, name: str) -> str:
         file = self.home / f"{name}.password"

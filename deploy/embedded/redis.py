@@ -25,19 +25,32 @@ def find_program() -> str | None:
 
 
 class Redis:
-    """Holds hints only, so it keeps nothing on disk."""
+    """Holds hints only, so it keeps nothing on disk. `password_file` is a Redis configuration with `requirepass` in it."""
 
-    def __init__(self, program: str, port: int | None = None) -> None:
+    def __init__(
+        self, program: str, port: int | None = None, password: str = "", password_file: Path | None = None
+    ) -> None:
         self.program = program
         self.port = port or free_port()
+        self.password = password
+        self.password_file = password_file
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis://{f':{self.password}@' if self.password else ''}127.0.0.1:{self.port}/0"
 
     def command(self) -> list[str]:
-        return [self.program, "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
+        options = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
+        return [self.program, *([str(self.password_file)] if self.password_file else []), *options]
+
+    def ready(self) -> bool:
+        import redis
+
+        try:
+            return bool(redis.Redis.from_url(self.url).ping())
+        except redis.ConnectionError:
+            return False
 
     def start(self) -> None:
         self.process = subprocess.Popen(
@@ -47,17 +60,11 @@ class Redis:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-        import redis
-
         deadline = time.monotonic() + 10
-        while True:
-            try:
-                redis.Redis.from_url(self.url).ping()
-                return
-            except redis.ConnectionError as error:
-                if time.monotonic() > deadline:
-                    raise SystemExit(f"lectern: Redis did not start: {error}") from error
-                time.sleep(0.02)
+        while not self.ready():
+            if time.monotonic() > deadline:
+                raise SystemExit("lectern: Redis did not start.")
+            time.sleep(0.02)
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:

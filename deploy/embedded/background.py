@@ -1,0 +1,95 @@
+"""`make demo-start` and `make demo-stop`: the same manager without a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from deploy.embedded import leftovers
+from deploy.embedded.state import REPOSITORY, State
+
+LONGEST_START = 600  # seconds
+LONGEST_STOP = 60
+
+
+def where(state: State) -> str:
+    note = state.read_note("manager")
+    ready = "running" if note.get("ready") else "starting"
+    return (
+        f"Lectern is {ready} already: {note.get('url', '')} (stop it with `make demo-stop`, or Ctrl-C in its terminal)"
+    )
+
+
+def start(state: State) -> int:
+    """Returns 0 as soon as it is ready, also where it was running before; 1 if it could not start."""
+    if state.is_held():
+        print(where(state))
+        return 0
+    log = state.fresh_log("manager")
+    with log.open("wb") as output:
+        manager = subprocess.Popen(
+            [sys.executable, "-m", "deploy.embedded.demo", "run"],
+            cwd=REPOSITORY,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # neither this terminal's Ctrl-C nor its closing reaches it
+        )
+    try:
+        return _follow(state, manager, log)
+    except KeyboardInterrupt:
+        manager.send_signal(signal.SIGTERM)
+        manager.wait()
+        return 130
+
+
+def stop(state: State) -> int:
+    """Stops a manager, wherever it was started, and waits until it has; ends what a killed one left."""
+    was_running, asked = state.is_held(), False
+    deadline = time.monotonic() + LONGEST_STOP
+    while state.is_held():
+        manager = _manager(state)
+        if manager and not asked:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                manager.send_signal(signal.SIGTERM)
+            asked = True
+        if time.monotonic() > deadline:
+            print(f"lectern: it has not stopped within {LONGEST_STOP} s: see {state.logs}", file=sys.stderr)
+            return 1
+        time.sleep(0.05)
+    with state.held():
+        leftovers.end_all(state)
+    print("Lectern has stopped; everything is kept for the next time." if was_running else "Lectern is not running.")
+    return 0
+
+
+def _manager(state: State) -> psutil.Process | None:
+    note = state.read_note("manager")
+    found = leftovers.find([note] if note else [], mark="")
+    return found[0] if found else None
+
+
+def _follow(state: State, manager: subprocess.Popen[bytes], log: Path) -> int:
+    """Shows what the manager prints until it is ready or has ended."""
+    deadline = time.monotonic() + LONGEST_START
+    with log.open() as reader:
+        while True:
+            ended = manager.poll() is not None
+            ready = state.read_note("manager").get("ready") and state.read_note("manager").get("pid") == manager.pid
+            sys.stdout.write(reader.read())
+            sys.stdout.flush()
+            if ended or ready:
+                return 0 if ready else 1
+            if time.monotonic() > deadline:
+                print(f"lectern: not ready after {LONGEST_START} s: see {state.logs}", file=sys.stderr)
+                manager.send_signal(signal.SIGTERM)
+                return 1
+            time.sleep(0.05)

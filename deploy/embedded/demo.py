@@ -1,0 +1,152 @@
+"""`make demo`: all of Lectern on this machine, with demo courses, until Ctrl-C.
+
+python -m deploy.embedded.demo run | start | stop
+
+`start` does the same in the background and returns when it is ready. LECTERN_PORT chooses the port (8000), LECTERN_STATE the
+folder that everything is kept in (.lectern).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from deploy.embedded import background, leftovers
+from deploy.embedded.state import REPOSITORY, AlreadyRunning, State
+from deploy.embedded.supervisor import Failed, StopRequested, Supervisor
+from deploy.embedded.system import SERVICES, System
+
+
+def main(arguments: list[str]) -> int:
+    state = State.from_environment()
+    state.prepare()
+    match arguments:
+        case ["run"]:
+            return run(state)
+        case ["start"]:
+            return background.start(state)
+        case ["stop"]:
+            return background.stop(state)
+        case _:
+            print(__doc__, file=sys.stderr)
+            return 2
+
+
+def run(state: State) -> int:
+    """Runs until it is asked to stop (status 0) or something fails (status 1)."""
+    try:
+        with state.held():
+            return _run(state)
+    except AlreadyRunning:
+        print(background.where(state))
+        return 1
+    except Failed as error:
+        print(f"\nlectern: {error}\nlectern: everything has been stopped.", file=sys.stderr)
+        return 1
+
+
+def _run(state: State) -> int:
+    supervisor = Supervisor(state)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, supervisor.request_stop)
+    leftovers.end_all(state)
+    port = public_port()
+    began = time.monotonic()
+    me = leftovers.note("manager", os.getpid())
+    state.write_note("manager", me | {"url": f"http://127.0.0.1:{port}", "ready": False})
+    try:
+        system = System(state, port)
+        bring_up(system, supervisor)
+        print(summary(system, time.monotonic() - began), flush=True)
+        state.write_note("manager", me | {"url": system.public_url, "ready": True})
+        supervisor.watch()
+    except StopRequested:
+        print("\nlectern: stopping", flush=True)
+    finally:
+        supervisor.stop()
+        state.forget_note("manager")
+    print("lectern: stopped; everything is kept for the next time.", flush=True)
+    return 0
+
+
+def bring_up(system: System, supervisor: Supervisor) -> None:
+    """Everything from nothing to ready, each phase with its time."""
+    state = system.state
+    print(f"Lectern is starting. State: {state.home}   Logs: {state.logs}", flush=True)
+    with phase("PostgreSQL and Redis" if system.redis else "PostgreSQL"):
+        supervisor.start_and_wait(system.databases())
+        system.make_roles()
+    if not system.redis:
+        print("  There is no Redis here: chat runs as one process on its in-memory layer.")
+    with phase("migrations"):
+        supervisor.run(system.migrations())
+    if state.read_note("static") != (inputs := static_inputs()):
+        with phase("static files"):
+            supervisor.run([system.static_files()])
+            state.write_note("static", inputs)
+    with phase("services"):
+        supervisor.start_and_wait(system.services())
+        supervisor.start_and_wait([system.front()])
+    with phase("demo content"):
+        supervisor.run([system.load_demo()], show=True)
+
+
+@contextmanager
+def phase(name: str) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    print(f"  {name:<22}{time.monotonic() - began:6.1f} s", flush=True)
+
+
+def public_port() -> int:
+    text = os.environ.get("LECTERN_PORT") or "8000"
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise SystemExit(f"lectern: LECTERN_PORT is {text!r}: it should be a port, such as 9000.")
+    port = int(text)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection that has just closed is no obstacle
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            why = "needs more rights" if isinstance(error, PermissionError) else "is taken by another program"
+            raise SystemExit(f"lectern: port {port} {why}. Choose another one: LECTERN_PORT=9000 make demo") from error
+    return port
+
+
+def static_inputs() -> dict[str, str]:
+    """Changes when the files that collectstatic would collect may have changed."""
+    core = SERVICES / "core-api"
+    digest = hashlib.sha256((core / "requirements.txt").read_bytes())
+    for file in sorted([*core.glob("**/static/**/*"), core / "config" / "settings.py"]):
+        status = file.stat()
+        digest.update(f"{file.relative_to(core)} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return {"inputs": digest.hexdigest(), "checkout": str(REPOSITORY)}
+
+
+def summary(system: System, seconds: float) -> str:
+    url = system.public_url
+    accounts = json.loads(system.state.accounts.read_text())["accounts"]
+    people = [f"    {name:<11}{who['username']:<16}{who['password']}" for name, who in accounts.items()]
+    return "\n".join(
+        [
+            f"\nLectern is ready after {seconds:.0f} s: {url}\n",
+            f"  API        {url}/api/schema/swagger-ui/   (reference: {url}/api/schema/redoc/)",
+            f"  Admin      {url}/admin/",
+            "  Accounts   username        password\n",
+            *people,
+            f"\n  The accounts are kept in {system.state.accounts}",
+            "  What next: the five curl lines in README.md walk from logging in to watching a lesson.",
+            "  Stop with Ctrl-C, or `make demo-stop` from another terminal; the next start keeps everything.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,72 @@
+"""The same templates for Compose (envsubst) and for `make demo` (Python)."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.embedded import nginx
+
+TEMPLATES = sorted((nginx.SOURCE / "templates").rglob("*.template"))
+VARIABLES = {
+    "LECTERN_CORE_UPSTREAM": "core-api:8000",
+    "LECTERN_STREAM_UPSTREAM": "stream-gateway:8000",
+    "LECTERN_CHAT_UPSTREAM": "chat-gateway:8000",
+    "LECTERN_MEDIA_ROOT": "/srv/media",
+    "LECTERN_STATIC_ROOT": "/srv/static",
+    "LECTERN_LISTEN": "8000",
+    "LECTERN_RESOLVER": "127.0.0.11",
+}
+
+
+def test_the_templates_ask_for_what_the_contract_lists_and_no_more() -> None:
+    asked = {name for template in TEMPLATES for name in re.findall(r"\$\{?([A-Z]\w*)", template.read_text())}
+    assert asked == set(VARIABLES)
+
+
+def test_no_nginx_variable_could_be_taken_for_one_of_the_environment() -> None:
+    """envsubst replaces every name that is set in the container: one that a shell or a proxy sets must not be used."""
+    used = {name for template in TEMPLATES for name in re.findall(r"\$\{?([a-z]\w*)", template.read_text())}
+    assert used.isdisjoint(
+        {"http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy"} | {n for n in os.environ if n.islower()}
+    )
+
+
+def test_both_ways_render_the_same(tmp_path: Path) -> None:
+    program = shutil.which("envsubst")
+    if not program:
+        pytest.skip("there is no envsubst (package gettext-base) to compare with")
+    nginx.render(tmp_path, VARIABLES)
+    names = " ".join(f"${{{name}}}" for name in [*VARIABLES, "PATH", "HOME", "HOSTNAME"])
+    for template in TEMPLATES:
+        with template.open() as source:
+            expected = subprocess.run(
+                [program, names],
+                stdin=source,
+                env=VARIABLES | {"PATH": "/bin", "HOME": "/"},
+                capture_output=True,
+                check=True,
+            ).stdout
+        rendered = tmp_path / "conf.d" / template.relative_to(nginx.SOURCE / "templates").with_suffix("")
+        assert rendered.read_bytes() == expected
+
+
+@pytest.mark.parametrize("name", ['a"b', "a$b", "a;b", "a{b", "a\nb", "a\\b"])
+def test_a_path_that_nginx_would_misread_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SystemExit, match="LECTERN_MEDIA_ROOT"):
+        nginx.render(tmp_path, VARIABLES | {"LECTERN_MEDIA_ROOT": f"/srv/{name}"})
+
+
+def test_a_folder_with_brackets_and_spaces_works(tmp_path: Path, core) -> None:
+    """nginx expands wildcards in an include, so a bracket in its own path would hide every rendered file."""
+    from conftest import Front
+
+    upstreams = {name: f"127.0.0.1:{core.port}" for name in VARIABLES if name.endswith("_UPSTREAM")}
+    front = Front(tmp_path / "odd [x] *? folder", upstreams)
+    assert front.client.get("/api/v1/courses/").status_code == 200
+    front.stop()
