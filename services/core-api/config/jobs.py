@@ -16,6 +16,7 @@ from django.db import connections, transaction
 
 if TYPE_CHECKING:
     from procrastinate.tasks import Task
+    from procrastinate.types import TimeDeltaParams
 
 DEFAULT = "default"
 PACKAGING = "packaging"
@@ -42,7 +43,7 @@ def defer(
 
     try:
         with transaction.atomic():  # a refused insert must not spoil the caller's transaction
-            later = {"seconds": delay_s} if delay_s else None
+            later: TimeDeltaParams | None = {"seconds": delay_s} if delay_s else None
             task.configure(lock=lock, queueing_lock=queueing_lock, schedule_in=later).defer(**kwargs)
     except AlreadyEnqueued:
         return

@@ -44,7 +44,7 @@ class TopUp(models.Model):
     pack = models.ForeignKey(CreditPack, on_delete=models.PROTECT, related_name="topups")
     provider = models.CharField(max_length=20)
     provider_reference = models.CharField(max_length=120, blank=True, help_text="The provider's own id of the payment.")
-    checkout_url = models.CharField(max_length=500, blank=True)
+    checkout_url = models.CharField(max_length=2000, blank=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     credits = models.PositiveIntegerField()
     amount = models.PositiveIntegerField()
@@ -59,6 +59,7 @@ class TopUp(models.Model):
                 condition=~Q(provider_reference=""),
                 name="topup_reference_unique",
             ),
+            models.CheckConstraint(condition=Q(credits__gt=0, amount__gt=0), name="topup_positive"),
         ]
 
     def __str__(self) -> str:
@@ -71,14 +72,12 @@ class ProviderEvent(models.Model):
     class Outcome(models.TextChoices):
         APPLIED = "applied"
         IGNORED = "ignored"
-        QUARANTINED = (
-            "quarantined"  # amount or currency did not match the intent, or no such intent: for an admin to look at
-        )
+        QUARANTINED = "quarantined"  # it does not match the intent, or there is none: for an admin to look at
 
     provider = models.CharField(max_length=20)
     event_id = models.CharField(max_length=120)
     kind = models.CharField(max_length=60)
-    topup = models.ForeignKey(TopUp, on_delete=models.PROTECT, null=True, related_name="events")
+    topup = models.ForeignKey(TopUp, on_delete=models.PROTECT, null=True, blank=True, related_name="events")
     outcome = models.CharField(max_length=12, choices=Outcome)
     detail = models.CharField(max_length=300, blank=True)
     received_at = models.DateTimeField(default=timezone.now)
@@ -97,7 +96,7 @@ class SandboxPayment(models.Model):
     topup_id = models.UUIDField(unique=True)
     amount = models.PositiveIntegerField()
     currency = models.CharField(max_length=3)
-    outcome = models.CharField(max_length=10, blank=True)
+    outcome = models.CharField(max_length=10, blank=True, help_text="paid, failed or, before either, nothing.")
 
     def __str__(self) -> str:
         return self.reference

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from config.ids import uuid7
@@ -22,9 +22,12 @@ class Account(models.Model):
         EXPIRED = "expired"
         ADJUSTMENT = "adjustment"
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    id = models.UUIDField(primary_key=True, editable=False)  # wallet.accounts.account_id(code)
     code = models.CharField(max_length=60, unique=True, help_text="revenue, clearing:stripe, wallet:<user> …")
     kind = models.CharField(max_length=10, choices=Kind)
+
+    class Meta:
+        ordering = ["code"]
 
     def __str__(self) -> str:
         return self.code
@@ -59,11 +62,16 @@ class Order(models.Model):
     price = models.PositiveIntegerField(help_text="The sum of its lines, in credits.")
     created_at = models.DateTimeField(default=timezone.now)
 
+    class Meta:
+        indexes = [models.Index(fields=["user", "-created_at"], name="order_user_newest")]
+
     def __str__(self) -> str:
         return f"order {self.id}"
 
 
 class OrderLine(models.Model):
+    """One course of an order, at the price of that moment. A refund names lines."""
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="lines")
     course = models.ForeignKey(Course, on_delete=models.PROTECT, related_name="order_lines")
@@ -91,36 +99,66 @@ class Posting(models.Model):
         ADJUSTMENT = "adjustment"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    debit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="debits")
-    credit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="credits")
+    # Accounts and people are never deleted and nobody looks postings up by them, so these four columns have no index.
+    debit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="debits", db_index=False)
+    credit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="credits", db_index=False)
+    wallet = models.ForeignKey(
+        Wallet, on_delete=models.PROTECT, null=True, related_name="postings", db_index=False
+    )  # the unique (wallet, wallet_seq) is its index
+    caused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     amount = models.BigIntegerField()
     kind = models.CharField(max_length=12, choices=Kind)
-    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, null=True, related_name="postings")
     wallet_seq = models.BigIntegerField(null=True)
     balance_after = models.BigIntegerField(null=True)
     previous_hash = models.BinaryField(max_length=32, null=True)
     hash = models.BinaryField(max_length=32, null=True)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, blank=True, related_name="postings")
-    topup = models.ForeignKey(
-        "payments.TopUp", on_delete=models.PROTECT, null=True, blank=True, related_name="postings"
+    order_line = models.ForeignKey(
+        OrderLine, on_delete=models.PROTECT, null=True, blank=True, related_name="postings", db_index=False
     )
-    caused_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    topup = models.ForeignKey(
+        "payments.TopUp", on_delete=models.PROTECT, null=True, blank=True, related_name="postings", db_index=False
+    )
     note = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="posting_amount_positive"),
-            models.CheckConstraint(condition=~Q(debit=models.F("credit")), name="posting_two_accounts"),
+            models.CheckConstraint(condition=~Q(debit=F("credit")), name="posting_two_accounts"),
             models.CheckConstraint(
-                condition=Q(wallet__isnull=True, wallet_seq__isnull=True, balance_after__isnull=True, hash__isnull=True)
-                | Q(wallet_seq__gt=0, balance_after__gte=0, wallet__isnull=False, hash__isnull=False),
+                condition=Q(
+                    wallet__isnull=True,
+                    wallet_seq__isnull=True,
+                    balance_after__isnull=True,
+                    previous_hash__isnull=True,
+                    hash__isnull=True,
+                )
+                | Q(
+                    Q(debit=F("wallet")) | Q(credit=F("wallet")),
+                    wallet_seq__gt=0,
+                    balance_after__gte=0,
+                    previous_hash__isnull=False,
+                    hash__isnull=False,
+                ),
                 name="posting_wallet_fields_together",
             ),
+            models.CheckConstraint(
+                condition=Q(kind="topup", topup__isnull=False)
+                | Q(kind="purchase", order__isnull=False)
+                | Q(kind="refund", order__isnull=False, order_line__isnull=False)
+                | Q(kind="adjustment"),
+                name="posting_says_what_for",
+            ),
             models.UniqueConstraint(fields=["wallet", "wallet_seq"], name="posting_wallet_seq_unique"),
-            # A top-up credits once, an order is paid once, whatever the code above does.
-            models.UniqueConstraint(fields=["topup", "kind"], name="posting_topup_once"),
+            # A top-up credits once, an order is paid once, a line is refunded once, whatever the code above does.
+            models.UniqueConstraint(fields=["topup"], condition=Q(kind="topup"), name="posting_topup_once"),
             models.UniqueConstraint(fields=["order"], condition=Q(kind="purchase"), name="posting_order_paid_once"),
+            models.UniqueConstraint(
+                fields=["order_line"], condition=Q(kind="refund"), name="posting_line_refunded_once"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -128,14 +166,16 @@ class Posting(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """The first answer to a money-moving request, given again to every repetition for seven days."""
+    """The first answer to a money-moving request, given again to every repetition. Committed together with the money."""
 
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     route = models.CharField(max_length=60)
-    key = models.CharField(max_length=100)
+    key = models.CharField(max_length=255)
     body_hash = models.BinaryField(max_length=32)
     status = models.PositiveSmallIntegerField(null=True)
-    answer = models.JSONField(null=True)
+    answer = models.TextField(null=True, help_text="JSON, as it was sent.")
+    subject = models.UUIDField(null=True, help_text="What an unanswered request made: its repetition resumes this.")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -1,3 +1,13 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from wallet import api
+
+urlpatterns = [
+    path("api/v1/wallet/", api.OwnWallet.as_view()),
+    path("api/v1/wallet/transactions/", api.OwnMovements.as_view()),
+    path("api/v1/orders/", api.Orders.as_view()),
+    path("api/v1/orders/<uuid:pk>/", api.OneOrder.as_view()),
+    path("api/v1/orders/<uuid:pk>/refund/", api.OrderRefund.as_view()),
+    path("api/v1/wallets/<uuid:user>/", api.OneWallet.as_view()),
+    path("api/v1/wallets/<uuid:user>/adjust/", api.WalletAdjustment.as_view()),
+]

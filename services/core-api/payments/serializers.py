@@ -1,0 +1,49 @@
+"""Shapes of packs and top-ups."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from payments.models import CreditPack, TopUp
+from payments.providers import providers
+from payments.providers.base import Provider
+from wallet.serializers import StrictSerializer
+
+
+class PackSerializer(serializers.ModelSerializer[CreditPack]):
+    class Meta:
+        model = CreditPack
+        fields = ["code", "name", "credits", "amount", "currency"]
+
+
+class TopUpSerializer(serializers.ModelSerializer[TopUp]):
+    pack = serializers.SlugField(source="pack_id", read_only=True)
+
+    class Meta:
+        model = TopUp
+        fields = [
+            *("id", "status", "pack", "provider", "credits", "amount", "currency"),
+            *("checkout_url", "created_at", "paid_at"),
+        ]
+
+
+class TopUpRequest(StrictSerializer):
+    pack = serializers.SlugRelatedField(
+        slug_field="code",
+        queryset=CreditPack.objects.filter(is_active=True),
+        error_messages={"does_not_exist": "There is no such pack on sale.", "invalid": "This should be a pack's code."},
+    )
+    provider = serializers.CharField(max_length=20)
+
+    def validate_provider(self, name: str) -> Provider:
+        enabled = providers()
+        if name not in enabled:
+            known = ", ".join(sorted(enabled)) or "none"
+            raise serializers.ValidationError(f"This provider is not available here. Available: {known}.")
+        return enabled[name]
+
+
+class SandboxRequest(StrictSerializer):
+    outcome = serializers.ChoiceField(["paid", "failed"])
+    copies = serializers.IntegerField(min_value=1, max_value=100, default=1, help_text="How often the webhook is sent.")
+    delay_s = serializers.IntegerField(min_value=0, max_value=60, default=0, help_text="Seconds until it is sent.")

@@ -1,0 +1,14 @@
+"""Work about payments that is done later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from procrastinate.contrib.django import app
+
+from payments import sandbox
+
+
+@app.task
+def send_sandbox_webhook(event: dict[str, Any], copies: int, attempt: int) -> None:
+    sandbox.send(event, copies, attempt)

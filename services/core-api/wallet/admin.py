@@ -1,0 +1,117 @@
+"""Wallets, orders and postings in the admin site: to be read. Credit moves through the API's actions alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from wallet.models import Order, OrderLine, Posting, Wallet
+
+
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class PostingInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+    """The newest postings of a wallet; all of them are in the list of postings."""
+
+    model = Posting
+    fk_name = "wallet"
+    fields = ("wallet_seq", "kind", "debit", "credit", "amount", "balance_after", "order", "note", "created_at")
+    readonly_fields = fields
+    ordering = ["-wallet_seq"]
+    extra = 0
+    max_num = 0
+    can_delete = False
+    show_change_link = True
+    SHOWN = 50
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Posting]:
+        postings = super().get_queryset(request).select_related("debit", "credit", "order")
+        wallet = request.resolver_match.kwargs.get("object_id") if request.resolver_match else None
+        newest = postings.filter(wallet=wallet).order_by("-wallet_seq").values("pk")[: self.SHOWN]
+        return postings.filter(pk__in=newest)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("wallet.view_posting")
+
+
+@admin.register(Wallet)
+class WalletAdmin(ReadOnly):
+    list_display = ["user", "balance", "frozen", "head_seq"]
+    list_select_related = ["user"]
+    list_filter = ["frozen"]
+    search_fields = ["user__username", "user__email"]
+    ordering = ["user__username"]
+    fields = ["user", "balance", "frozen", "head_seq"]
+    inlines = [PostingInline]
+
+
+class OrderLineInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+    model = OrderLine
+    fields = ("id", "course", "price", "refunded_at")
+    readonly_fields = fields
+    extra = 0
+    max_num = 0
+    can_delete = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OrderLine]:
+        return super().get_queryset(request).select_related("course")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("wallet.view_order")
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnly):
+    list_display = ["id", "user", "courses", "price", "refunded", "created_at"]
+    list_select_related = ["user"]
+    search_fields = ["id__exact", "user__username", "user__email", "lines__course__title"]
+    date_hierarchy = "created_at"
+    ordering = ["-created_at"]
+    fields = ["id", "user", "price", "created_at"]
+    inlines = [OrderLineInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
+        return super().get_queryset(request).prefetch_related("lines__course")
+
+    @admin.display(description="courses")
+    def courses(self, order: Order) -> str:
+        return ", ".join(line.course.title for line in order.lines.all())
+
+    @admin.display(boolean=True, description="refunded")
+    def refunded(self, order: Order) -> bool:
+        return all(line.refunded_at for line in order.lines.all())
+
+
+@admin.register(Posting)
+class PostingAdmin(ReadOnly):
+    list_display = ["created_at", "kind", "debit", "credit", "amount", "wallet_seq", "balance_after", "note"]
+    list_select_related = ["debit", "credit"]
+    list_filter = ["kind"]
+    search_fields = ["id__exact", "order__id__exact", "topup__id__exact", "wallet__user__username"]
+    ordering = ["-id"]  # version 7: newest first, by the primary key's index
+    fields = [
+        *("id", "created_at", "kind", "debit", "credit", "amount", "wallet", "wallet_seq", "balance_after"),
+        *("order", "order_line", "topup", "caused_by", "note", "hash_hex", "previous_hash_hex"),
+    ]
+
+    @admin.display(description="hash")
+    def hash_hex(self, posting: Posting) -> str:
+        return bytes(posting.hash or b"").hex()
+
+    @admin.display(description="previous hash")
+    def previous_hash_hex(self, posting: Posting) -> str:
+        return bytes(posting.previous_hash or b"").hex()

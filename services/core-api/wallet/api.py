@@ -1,0 +1,158 @@
+"""Routes of wallets and orders."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db.models import QuerySet, prefetch_related_objects
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from accounts.models import User
+from config.permissions import Authenticated, holds
+from config.problems import Invalid, NotFound
+from learning.errors import AlreadyEnrolled
+from wallet import actions, queries
+from wallet.errors import Busy, InsufficientCredit, KeyInvalid, KeyMissing, KeyReused, PriceChanged, WalletFrozen
+from wallet.idempotency import Answer, once, person, request_key
+from wallet.models import Order, Posting, Wallet
+from wallet.openapi import IDEMPOTENCY_KEY, refusals
+from wallet.serializers import (
+    AdjustRequest,
+    MovementSerializer,
+    OrderSerializer,
+    PlacedOrderSerializer,
+    PurchaseRequest,
+    RefundRequest,
+    WalletSerializer,
+)
+
+KEY_REFUSALS = (KeyMissing, KeyInvalid, KeyReused, Busy, Invalid)
+
+
+def validated(shape: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    body = shape(data=request.data)
+    body.is_valid(raise_exception=True)
+    return dict(body.validated_data)
+
+
+class OwnWallet(RetrieveAPIView[Wallet]):
+    """What your wallet holds."""
+
+    permission_classes = [Authenticated]
+    serializer_class = WalletSerializer
+
+    def get_object(self) -> Wallet:
+        return queries.wallet_of(person(self.request))
+
+
+class OwnMovements(ListAPIView[Posting]):
+    """Every movement of your credit, newest first; `amount` is negative where credit left the wallet."""
+
+    permission_classes = [Authenticated]
+    serializer_class = MovementSerializer
+    queryset = Posting.objects.none()  # for the document; requests use get_queryset
+
+    def get_queryset(self) -> QuerySet[Posting]:
+        return queries.movements_of(person(self.request))
+
+
+class Orders(ListAPIView[Order]):
+    permission_classes = [Authenticated]
+    serializer_class = OrderSerializer
+    queryset = Order.objects.none()  # for the document; requests use get_queryset
+
+    def get_queryset(self) -> QuerySet[Order]:
+        return queries.orders_of(person(self.request))
+
+    @extend_schema(summary="Your orders, newest first")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        summary="Buy a course",
+        description="Credit, order and enrolment change together or not at all. A free course costs 0 credits.",
+        parameters=[IDEMPOTENCY_KEY],
+        request=PurchaseRequest,
+        responses={201: PlacedOrderSerializer}
+        | refusals(InsufficientCredit, NotFound, AlreadyEnrolled, PriceChanged, WalletFrozen, *KEY_REFUSALS),
+    )
+    def post(self, request: Request) -> Response:
+        key = request_key(request, "orders.create")
+        body = validated(PurchaseRequest, request)
+        return once(key, lambda: _buy(person(request), body)).response()
+
+
+def _buy(buyer: User, body: dict[str, Any]) -> Answer:
+    order, balance = actions.do_purchase(buyer, body["course"], body.get("expected_price"))
+    prefetch_related_objects([order], queries.WITH_LINES)
+    return Answer(201, PlacedOrderSerializer(order, context={"balance": balance}).data)
+
+
+class OneOrder(RetrieveAPIView[Order]):
+    """One of your orders."""
+
+    permission_classes = [Authenticated]
+    serializer_class = OrderSerializer
+    queryset = Order.objects.none()  # for the document; requests use get_queryset
+
+    def get_queryset(self) -> QuerySet[Order]:
+        return queries.orders_of(person(self.request))
+
+
+class OrderRefund(APIView):
+    permission_classes = [holds("payments.refund")]
+
+    @extend_schema(
+        summary="Refund an order, or some of its lines",
+        description="The lines' price returns to the buyer's wallet and their enrolments end. A refunded line stays as it is.",
+        parameters=[IDEMPOTENCY_KEY],
+        request=RefundRequest,
+        responses={200: OrderSerializer} | refusals(NotFound, *KEY_REFUSALS),
+    )
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        key = request_key(request, "orders.refund", order=pk)
+        body = validated(RefundRequest, request)
+        return once(key, lambda: _refund(pk, person(request), body)).response()
+
+
+def _refund(order_id: uuid.UUID, by: User, body: dict[str, Any]) -> Answer:
+    order = actions.do_refund(order_id, by, body["reason"], body.get("lines"))
+    prefetch_related_objects([order], queries.WITH_LINES)
+    return Answer(200, OrderSerializer(order).data)
+
+
+class OneWallet(RetrieveAPIView[Wallet]):
+    """What a person's wallet holds."""
+
+    permission_classes = [holds("wallet.adjust")]
+    serializer_class = WalletSerializer
+
+    def get_object(self) -> Wallet:
+        return queries.wallet_of(get_object_or_404(User, pk=self.kwargs["user"]))
+
+
+class WalletAdjustment(APIView):
+    permission_classes = [holds("wallet.adjust")]
+
+    @extend_schema(
+        summary="Give a person credit, or take some away",
+        parameters=[IDEMPOTENCY_KEY],
+        request=AdjustRequest,
+        responses={200: WalletSerializer} | refusals(NotFound, InsufficientCredit, *KEY_REFUSALS),
+    )
+    def post(self, request: Request, user: uuid.UUID) -> Response:
+        key = request_key(request, "wallets.adjust", user=user)
+        body = validated(AdjustRequest, request)
+        return once(key, lambda: _adjust(get_object_or_404(User, pk=user), person(request), body)).response()
+
+
+def _adjust(user: User, by: User, body: dict[str, Any]) -> Answer:
+    wallet = actions.do_adjust(user, body["amount"], by, body["reason"])
+    return Answer(200, WalletSerializer(wallet).data)

@@ -1,0 +1,127 @@
+"""Proves the books: recomputes every balance and hash, and matches orders and top-ups with their postings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
+
+from payments.models import TopUp
+from wallet.ledger import HASHED, canonical_hash
+from wallet.models import Account, Order, OrderLine, Posting, Wallet
+
+CHUNK = 5_000  # rows held in memory at once
+_HEAD = ("wallet__balance", "wallet__head_seq", "wallet__head_hash")
+_CHAIN = (*HASHED, "hash", *_HEAD)
+_WALLET = itemgetter(_CHAIN.index("wallet_id"))
+
+
+def differences(progress: Callable[[int], None] = lambda checked: None) -> Iterator[str]:
+    """Each difference as a sentence; none: the books are right. `progress` hears how many postings were checked.
+
+    Run it in one snapshot (REPEATABLE READ), or purchases in between look like differences.
+    """
+    rows = _counted(_chains().iterator(chunk_size=CHUNK), progress)
+    for wallet, postings in groupby(rows, key=_WALLET):
+        for problem in _chain_problems(postings):
+            yield f"Wallet {wallet}: {problem}"
+    for sentence, rows_with_it in _mismatches():
+        for row in rows_with_it.values_list("pk", flat=True).iterator(chunk_size=CHUNK):
+            yield sentence.format(row)
+
+
+def _chains() -> QuerySet[Posting, tuple[Any, ...]]:
+    return Posting.objects.filter(wallet__isnull=False).order_by("wallet_id", "wallet_seq").values_list(*_CHAIN)
+
+
+def _counted(rows: Iterator[Any], progress: Callable[[int], None]) -> Iterator[Any]:
+    checked = 0
+    for checked, row in enumerate(rows, start=1):
+        if checked % CHUNK == 0:
+            progress(checked)
+        yield row
+    progress(checked)
+
+
+def _chain_problems(postings: Iterator[tuple[Any, ...]]) -> Iterator[str]:
+    balance, seq, head = 0, 0, b""
+    row: dict[str, Any] = {}
+    for values in postings:
+        row = dict(zip(_CHAIN, values, strict=True))
+        name = f"posting {row['id']} (number {row['wallet_seq']})"
+        seq += 1
+        balance += row["amount"] if row["credit_id"] == row["wallet_id"] else -row["amount"]
+        if row["wallet_seq"] != seq:
+            yield f"{name} follows number {seq - 1}: one is missing."
+            seq = row["wallet_seq"]
+        if row["balance_after"] != balance:
+            yield f"{name} says that the balance after it is {row['balance_after']}; it is {balance}."
+            balance = row["balance_after"]  # named once, not again by each posting after it
+        if bytes(row["previous_hash"]) != head:
+            yield f"{name} is not chained to the posting before it."
+        head = bytes(row["hash"])
+        if canonical_hash(values[: len(HASHED)]) != head:
+            yield f"{name} was changed: its hash does not fit it."
+    if (row["wallet__balance"], row["wallet__head_seq"]) != (balance, seq):
+        holds, at = row["wallet__balance"], row["wallet__head_seq"]
+        yield f"the balance is {holds} at number {at}; its postings say {balance} at number {seq}."
+    if bytes(row["wallet__head_hash"]) != head:
+        yield "its head is not the hash of its last posting."
+
+
+def _mismatches() -> Iterator[tuple[str, QuerySet[Any]]]:
+    """What should be empty, with the sentence for a row that is there."""
+    postings = Posting.objects.all()
+    of_order, of_topup = postings.filter(order=OuterRef("pk")), postings.filter(topup=OuterRef("pk"))
+    wallet_account = Account.Kind.WALLET
+    yield (
+        "Wallet {}: it holds credit, but has no posting.",
+        Wallet.objects.filter(~Q(balance=0, head_seq=0), ~Exists(postings.filter(wallet=OuterRef("pk")))),
+    )
+    yield (
+        "Posting {}: it moves a wallet's credit outside of that wallet's chain.",
+        postings.filter(wallet__isnull=True).filter(Q(debit__kind=wallet_account) | Q(credit__kind=wallet_account)),
+    )
+    yield (
+        "Order {}: its price is not the sum of its lines.",
+        Order.objects.annotate(total=Coalesce(Sum("lines__price"), 0), count=Count("lines")).filter(
+            ~Q(total=F("price")) | Q(count=0)
+        ),
+    )
+    paid = of_order.filter(kind="purchase", amount=OuterRef("price"), wallet__user=OuterRef("user"))
+    yield (
+        "Order {}: no posting of its price from its buyer's wallet.",
+        Order.objects.filter(~Exists(paid), price__gt=0),
+    )
+    yield (
+        "Order {}: it was free, but a posting paid for it.",
+        Order.objects.filter(Exists(of_order.filter(kind="purchase")), price=0),
+    )
+    yield from _line_mismatches(postings)
+    credited = of_topup.filter(kind="topup", amount=OuterRef("credits"), wallet__user=OuterRef("user"))
+    arrived = Q(status__in=[TopUp.Status.PAID, TopUp.Status.REFUNDED])
+    yield "Top-up {}: it is paid, but its credit did not arrive.", TopUp.objects.filter(arrived, ~Exists(credited))
+    yield "Top-up {}: it is not paid, but credit arrived.", TopUp.objects.filter(~arrived, Exists(of_topup))
+
+
+def _line_mismatches(postings: QuerySet[Posting]) -> Iterator[tuple[str, QuerySet[Any]]]:
+    refund = postings.filter(kind="refund", order_line=OuterRef("pk"))
+    exact = refund.filter(amount=OuterRef("price"), order=OuterRef("order"), wallet__user=OuterRef("order__user"))
+    refunded = Q(refunded_at__isnull=False)
+    yield (
+        "Order line {}: it is refunded, but no posting gave its price back.",
+        OrderLine.objects.filter(refunded, ~Exists(exact), price__gt=0),
+    )
+    yield (
+        "Order line {}: a posting gave its price back, but it is not refunded.",
+        OrderLine.objects.filter(~refunded, Exists(refund)),
+    )
+    yield "Order line {}: it has no enrolment.", OrderLine.objects.filter(enrolment__isnull=True)
+    yield (
+        "Order line {}: it is refunded, but its enrolment still runs.",
+        OrderLine.objects.filter(refunded, enrolment__isnull=False, enrolment__ended_at__isnull=True),
+    )
