@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -49,6 +50,16 @@ class Environment:
     def names(self, name: str) -> list[str]:
         """A comma-separated list, empty by default."""
         return [part.strip() for part in self.text(name, "a comma-separated list", "").split(",") if part.strip()]
+
+    def networks(self, name: str) -> list[str]:
+        """A comma-separated list of IP networks or addresses, empty by default."""
+        networks = self.names(name)
+        for network in networks:
+            try:
+                ip_network(network)
+            except ValueError:
+                stop(name, f"holds {network!r}", "a comma-separated list of IP networks such as 10.0.0.0/8")
+        return networks
 
     def database(self, name: str, should_be: str, default: str | None = None) -> dict[str, Any]:
         """Django's DATABASES entry from a URL."""

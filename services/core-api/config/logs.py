@@ -47,7 +47,7 @@ def configure(options: dict[str, Any]) -> None:
                 "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}
             },
             "root": {"handlers": ["stdout"], "level": options["level"]},
-            "loggers": {"django.server": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
+            "loggers": {"django.server": {"level": "ERROR"}, "django.request": {"level": "ERROR"}},
         }
     )
 

@@ -4,7 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+
+PROBLEM = {
+    "type": "object",
+    "description": "RFC 9457 problem details. `code` is stable; `errors` names the fields of a 422.",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string", "format": "uri", "example": "urn:lectern:problem:invalid"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+        "errors": {"type": "object", "additionalProperties": True},
+    },
+}
+PROBLEM_ANSWER = {
+    "description": "Any refusal.",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
 
 
 class Schema(AutoSchema):
@@ -15,4 +34,21 @@ class Schema(AutoSchema):
                 getattr(permission, "label", type(permission).__name__) for permission in self.view.get_permissions()
             ]
             operation["x-permission"] = " and ".join(labels)
+            operation["responses"].setdefault("default", PROBLEM_ANSWER)
         return operation
+
+
+class BearerScheme(OpenApiAuthenticationExtension):
+    """Registered with drf-spectacular by being defined."""
+
+    target_class = "accounts.authentication.AccessTokenAuthentication"
+    name = "Bearer"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+def describe_problems(result: dict[str, Any], **_others: Any) -> dict[str, Any]:
+    """A post-processing hook of drf-spectacular."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
+    return result

@@ -77,6 +77,11 @@ class Conflict(Problem):
     status, code, title = 409, "conflict", "Conflict"
 
 
+class TooLarge(Problem):
+    status, code, title = 413, "too_large", "Too large"
+    detail = "The body is larger than what is accepted here."
+
+
 class Invalid(Problem):
     status, code, title = 422, "invalid", "Invalid request"
     detail = "Some fields need attention."
@@ -134,6 +139,14 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
 def respond(problem: Problem) -> JsonResponse:
     """For what never reaches a DRF view."""
     return JsonResponse(problem.body(), status=problem.status, headers=_headers(problem), content_type=CONTENT_TYPE)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
+    return respond(Malformed("The request is malformed, or for a host name that is not served here."))
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
+    return respond(Forbidden())
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:

@@ -51,7 +51,7 @@ ALLOWED_HOSTS = [
 ]
 ALLOWED_ORIGINS = env.names("LECTERN_ALLOWED_ORIGINS")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
-TRUSTED_PROXIES = env.names("LECTERN_TRUSTED_PROXIES")
+TRUSTED_PROXIES = env.networks("LECTERN_TRUSTED_PROXIES")
 
 # --- Applications ------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -77,6 +77,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.client_address.ClientAddressMiddleware",
     "config.logs.RequestLogMiddleware",
+    "config.metrics.MetricsMiddleware",
+    "config.body_limit.BodyLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -184,6 +186,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.openapi.describe_problems",
+    ],
 }
 
 # --- Security of pages -------------------------------------------------------------------------------------------
@@ -208,7 +214,10 @@ CSRF_COOKIE_NAME = "__Host-lectern-csrf" if BEHIND_TLS else "lectern-csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if BEHIND_TLS else 0
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # nginx overwrites it; only nginx can reach this service
+SECURE_PROXY_SSL_HEADER = (
+    "HTTP_X_FORWARDED_PROTO",
+    "https",
+)  # config/client_address.py drops it unless a proxy said it
 
 # --- The rest ----------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -1,3 +1,14 @@
-from django.urls import URLPattern
+from django.urls import path, re_path
 
-urlpatterns: list[URLPattern] = []
+from config import api_pages, system
+
+urlpatterns = [
+    path("", system.home),
+    path("healthz", system.healthz),
+    path("readyz", system.readyz),
+    path("metrics", system.metrics_page),
+    path("api/schema/", api_pages.schema, name="schema"),
+    path("api/schema/swagger-ui/", api_pages.swagger_ui, name="swagger-ui"),
+    path("api/schema/redoc/", api_pages.redoc, name="redoc"),
+    re_path(r"^(?:api|\.well-known)/", system.nothing_here),
+]

@@ -1,0 +1,49 @@
+"""How gunicorn serves core-api: `gunicorn config.wsgi:application -c config/gunicorn.py`. Needs no writable disk but /tmp."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from gunicorn.glogging import Logger
+
+# The workers' counters meet in this folder (config/metrics.py). Set before prometheus_client is first imported.
+_metrics = os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="lectern-metrics-"))
+
+
+class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn is untyped
+    """Gunicorn's own messages, through the service's logging instead of beside it."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
+bind = f"{os.environ.get('LECTERN_HOST') or '127.0.0.1'}:{os.environ.get('LECTERN_PORT_INTERNAL') or '8001'}"
+worker_class = "gthread"
+workers = 2
+threads = 4
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  heartbeats: memory, not a slow disk
+control_socket_disable = True
+preload_app = True  # a wrong setting stops the whole server, with its exit status, instead of worker after worker
+graceful_timeout = 20
+keepalive = 75
+max_requests = 10_000
+max_requests_jitter = 1_000
+logger_class = JsonLogger
+accesslog = None  # config/logs.py writes a line for each request
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    if Path(_metrics).name.startswith("lectern-metrics-"):
+        shutil.rmtree(_metrics, ignore_errors=True)
