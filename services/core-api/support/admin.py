@@ -1,0 +1,41 @@
+"""Who answers what, in the admin site."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from support.models import Agent, Category, Skill
+
+
+@admin.register(Category)
+class CategoryAdmin(admin.ModelAdmin):
+    list_display = ["name", "slug", "position", "is_active"]
+    list_editable = ["position", "is_active"]
+    search_fields = ["name"]
+    prepopulated_fields = {"slug": ["name"]}
+
+
+class SkillInline(admin.TabularInline):
+    model = Skill
+    extra = 0
+    autocomplete_fields = ["category"]
+
+
+@admin.register(Agent)
+class AgentAdmin(admin.ModelAdmin):
+    """An agent needs the permission `support.answer` too: the group support_agent has it."""
+
+    list_display = ["user", "capacity", "answers"]
+    list_select_related = ["user"]
+    search_fields = ["user__username", "user__email"]
+    raw_id_fields = ["user"]
+    inlines = [SkillInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
+        agents: QuerySet[Agent] = super().get_queryset(request)
+        return agents.prefetch_related("skills__category")
+
+    def answers(self, agent: Agent) -> str:
+        return ", ".join(str(skill.category) for skill in agent.skills.all()) or "nothing yet"
