@@ -1,6 +1,6 @@
 """Access tokens, good and bad, that every verifier must judge alike: `GOOD` and `BAD` name a maker for each.
 
-    keys = SigningKeys(); BAD["alg none"](keys) -> the token; keys.jwks() -> what /.well-known/jwks.json would say
+keys = SigningKeys(); BAD["alg none"](keys) -> the token; keys.jwks() -> what /.well-known/jwks.json would say
 """
 
 from __future__ import annotations
@@ -64,7 +64,12 @@ def claims() -> dict[str, Any]:
 
 
 def public_jwk(private: rsa.RSAPrivateKey, kid: str) -> dict[str, Any]:
-    return {**jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True), "kid": kid, "use": "sig", "alg": "RS256"}
+    return {
+        **jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True),
+        "kid": kid,
+        "use": "sig",
+        "alg": "RS256",
+    }
 
 
 def unsigned(header: dict[str, Any], payload: dict[str, Any], signature: bytes = b"") -> str:
