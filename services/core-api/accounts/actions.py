@@ -102,6 +102,15 @@ def log_out_everywhere(user: User, reason: str = "log_out_everywhere") -> None:
         end_sessions(LoginSession.objects.filter(user=user), reason)
 
 
+def set_password(user: User, password: str | None) -> None:
+    """A new password, already validated, or none at all. Ends every login of the person. Updates `user`, too."""
+    with transaction.atomic():
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        log_out_everywhere(user, "password_changed")
+        user.refresh_from_db(fields=["generation"])
+
+
 def deactivate(user: User) -> None:
     with transaction.atomic():
         log_out_everywhere(user, "deactivated")

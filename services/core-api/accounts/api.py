@@ -86,11 +86,11 @@ class MeView(APIView):
 
     @extend_schema(responses=Me, operation_id="me")
     def get(self, request: Request) -> Response:
-        return Response(Me(request.user).data)
+        return Response(Me(cast(User, request.user)).data)
 
     @extend_schema(request=Me, responses=Me, operation_id="change_me")
     def patch(self, request: Request) -> Response:
-        body = Me(request.user, data=request.data, partial=True)
+        body = Me(cast(User, request.user), data=request.data, partial=True)
         body.is_valid(raise_exception=True)
         body.save()
         return Response(body.data)

@@ -18,7 +18,7 @@ class AccessTokenAuthentication(BaseAuthentication):
         if scheme.lower() != "bearer":
             return None
         try:
-            token = AccessToken(encoded.strip())
+            token = AccessToken(encoded.strip())  # type: ignore[arg-type]  # simplejwt annotates the encoded text as a Token
         except TokenError as error:
             raise TokenInvalid from error
         return self._person(token), token

@@ -80,6 +80,13 @@ class Me(serializers.ModelSerializer[User]):
         fields = ["id", "username", "email", "email_verified", "name", "roles", "permissions"]
         read_only_fields = ["id", "username", "email"]
 
+    def update(self, user: User, validated_data: dict[str, Any]) -> User:
+        """Writes what was sent and nothing else: a whole row could undo a deactivation that happened meanwhile."""
+        for field, value in validated_data.items():
+            setattr(user, field, value)
+        user.save(update_fields=list(validated_data))
+        return user
+
     def get_email_verified(self, user: User) -> bool:
         return user.email_verified_at is not None
 

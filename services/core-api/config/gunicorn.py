@@ -8,13 +8,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from gunicorn.glogging import Logger
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # gunicorn has no types
 
 # The workers' counters meet in this folder (config/metrics.py). Set before prometheus_client is first imported.
 _metrics = os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="lectern-metrics-"))
 
 
-class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn is untyped
+class JsonLogger(Logger):
     """Gunicorn's own messages, through the service's logging instead of beside it."""
 
     def setup(self, cfg: Any) -> None:
@@ -41,7 +41,7 @@ accesslog = None  # config/logs.py writes a line for each request
 def child_exit(server: Any, worker: Any) -> None:
     from prometheus_client import multiprocess
 
-    multiprocess.mark_process_dead(worker.pid)
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # partly untyped
 
 
 def on_exit(server: Any) -> None:

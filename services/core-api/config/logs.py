@@ -16,7 +16,7 @@ log = structlog.get_logger("lectern.requests")
 
 
 def configure(options: dict[str, Any]) -> None:
-    shared = [
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

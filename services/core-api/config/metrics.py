@@ -37,5 +37,5 @@ def exposition() -> HttpResponse:
     registry = REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # prometheus_client is partly untyped
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -38,7 +38,7 @@ class Schema(AutoSchema):
         return operation
 
 
-class BearerScheme(OpenApiAuthenticationExtension):
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # drf-spectacular is partly untyped
     """Registered with drf-spectacular by being defined."""
 
     target_class = "accounts.authentication.AccessTokenAuthentication"

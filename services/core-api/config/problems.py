@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -109,7 +110,7 @@ def as_problem(error: Exception) -> Problem | None:
             return error
         case drf.ValidationError():
             errors = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
-            return Invalid(errors=errors)
+            return Invalid(errors=_encodable(errors))
         case drf.ParseError() | drf.UnsupportedMediaType():
             return Malformed()
         case drf.NotAuthenticated() | drf.AuthenticationFailed():
@@ -121,7 +122,7 @@ def as_problem(error: Exception) -> Problem | None:
         case drf.MethodNotAllowed():
             return MethodNotAllowed()
         case drf.Throttled():
-            return TooManyRequests(headers={"Retry-After": str(int(error.wait or 1))})
+            return TooManyRequests(headers={"Retry-After": str(int(getattr(error, "wait", None) or 1))})
         case OperationalError() | InterfaceError():
             return Unavailable(headers={"Retry-After": "1"})
         case _:
@@ -160,3 +161,10 @@ def server_error(request: HttpRequest) -> JsonResponse:
 def _headers(problem: Problem) -> dict[str, str]:
     challenge = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else {}
     return challenge | problem.headers
+
+
+def _encodable(errors: dict[str, Any]) -> dict[str, Any]:
+    """Messages quote what was sent, which may hold lone surrogates: JSON can carry those, UTF-8 cannot."""
+    text = json.dumps(errors, ensure_ascii=False, default=str)
+    replaced: dict[str, Any] = json.loads(text.encode(errors="replace"))
+    return replaced
