@@ -226,3 +226,4 @@ USE_TZ = True
 LOG_LEVEL = env.text("LECTERN_LOG_LEVEL", "debug, info or warning", "info").upper()
 LOGGING_CONFIG = "config.logs.configure"
 LOGGING = {"level": LOG_LEVEL}
+ALIVE_FILE = env.text("LECTERN_ALIVE_FILE", "a path that worker and packager may write", "")

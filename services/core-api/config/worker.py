@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -65,4 +66,6 @@ async def _take_up_stalled_jobs(app: App, queue: str) -> None:
             for job in await app.job_manager.get_stalled_jobs(queue=queue, seconds_since_heartbeat=TAKEN_FOR_DEAD):
                 await app.job_manager.retry_job(job)
                 log.warning("job_taken_up_again", job=job.id, task=job.task_name)
+            if settings.ALIVE_FILE:  # its age is this process's health: the loop turns, the database answers
+                Path(settings.ALIVE_FILE).touch()
         await asyncio.sleep(HEARTBEAT_EVERY)
