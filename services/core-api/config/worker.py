@@ -66,6 +66,11 @@ async def _take_up_stalled_jobs(app: App, queue: str) -> None:
             for job in await app.job_manager.get_stalled_jobs(queue=queue, seconds_since_heartbeat=TAKEN_FOR_DEAD):
                 await app.job_manager.retry_job(job)
                 log.warning("job_taken_up_again", job=job.id, task=job.task_name)
-            if settings.ALIVE_FILE:  # its age is this process's health: the loop turns, the database answers
-                Path(settings.ALIVE_FILE).touch()
+            _show_that_it_is_alive()
         await asyncio.sleep(HEARTBEAT_EVERY)
+
+
+def _show_that_it_is_alive() -> None:
+    """The file's age is this process's health: the loop turns and the database answers."""
+    if settings.ALIVE_FILE:
+        Path(settings.ALIVE_FILE).touch()
