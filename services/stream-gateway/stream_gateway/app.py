@@ -10,11 +10,10 @@ from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from stream_gateway import logs, problems
+from stream_gateway.bodies import SmallBodies
 from stream_gateway.gateway import Gateway
 from stream_gateway.routes import playback, service
 from stream_gateway.settings import Settings
-
-LARGEST_BODY = 16 * 1024  # bytes; no body here is longer than a few words
 
 
 def create_app(gateway: Gateway | None = None) -> FastAPI:
@@ -36,12 +35,12 @@ def create_app(gateway: Gateway | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=LARGEST_BODY,
     )
     app.state.gateway = held
     app.include_router(playback.router)
     app.include_router(service.router)
     problems.install(app)
+    app.add_middleware(SmallBodies)
     if held.settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,

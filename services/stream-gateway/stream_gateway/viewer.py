@@ -61,7 +61,7 @@ def client(request: Request) -> Client:
 
 Bearer = Depends(documented_bearer)
 Cookie = Depends(documented_cookie)
-Person = Annotated[Claims, Depends(person), Bearer]
+Person = Annotated[Claims, Depends(person)]
 PersonOrNobody = Annotated[Claims | None, Depends(person_or_nobody)]
 PersonBesideCookie = Annotated[Claims | None, Depends(person_beside_cookie)]
 TheClient = Annotated[Client, Depends(client)]

@@ -121,6 +121,7 @@ def open_gateway(databases: Databases, keys: SigningKeys, media_root: Path) -> O
             "LECTERN_JWKS_URL": JWKS_URL,
             "LECTERN_MEDIA_ROOT": media_root,
             "LECTERN_TRUSTED_PROXIES": "127.0.0.1/32",
+            "LECTERN_LOG_LEVEL": "warning",
             **changes,
         }
         verifier = TokenVerifier(JWKS_URL, fetch=lambda _url: keys.jwks())
@@ -155,3 +156,11 @@ def code(answer: httpx.Response) -> tuple[int, str]:
     assert set(body) - {"errors"} == {"type", "title", "status", "code", "detail"}
     assert "x-accel-redirect" not in answer.headers
     return answer.status_code, body["code"]
+
+
+async def refused_within_a_second(ask: Callable[[], Any], expected: tuple[int, str]) -> None:
+    """Asks on until it is refused, as `expected`."""
+    async with asyncio.timeout(1):
+        while (answer := await ask()).status_code == 200:  # noqa: ASYNC110  what is waited for happens in a database
+            await asyncio.sleep(0.01)
+    assert code(answer) == expected

@@ -142,12 +142,14 @@ async def end_playback(
 
 @router.get(
     "/lessons/{lesson}/video",
+    dependencies=[Bearer],
     openapi_extra=open_to(AUTHENTICATED),
     response_class=Response,
     responses={**BYTES, **WATCHING, **refusals(problems.NOT_ENROLLED, problems.VIDEO_NOT_READY)},
 )
 @router.head(
     "/lessons/{lesson}/video",
+    dependencies=[Bearer],
     openapi_extra=open_to(AUTHENTICATED),
     response_class=Response,
     responses={**BYTES, **WATCHING, **refusals(problems.NOT_ENROLLED, problems.VIDEO_NOT_READY)},
