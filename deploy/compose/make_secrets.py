@@ -88,6 +88,8 @@ def handouts(known: Mapping[str, str]) -> dict[str, tuple[int, dict[str, str]]]:
     }
     redis = known["redis_password"]
     redis_url = f"redis://:{redis}@{REDIS_HOST}/0"
+    # core's settings ask for these everywhere; what signs nothing gets some that open nothing.
+    idle = {"django_secret_key": secrets.token_urlsafe(32), "signing_key_secret": secrets.token_urlsafe(32)}
     core = {
         "database_url": urls["core"],
         "redis_url": redis_url,
@@ -95,8 +97,6 @@ def handouts(known: Mapping[str, str]) -> dict[str, tuple[int, dict[str, str]]]:
         "signing_key_secret": known["signing_key_secret"],
         "sandbox_secret": known["sandbox_secret"],
     }
-    # core's settings ask for these everywhere; where nothing is signed, what is handed out opens nothing.
-    idle = {"django_secret_key": secrets.token_urlsafe(32), "signing_key_secret": secrets.token_urlsafe(32)}
     return {
         "postgres": (POSTGRES_USER, {"superuser_password": known["superuser_password"]}),
         "redis": (REDIS_USER, {"redis.conf": f"requirepass {redis}\n", "redis_password": redis}),
@@ -104,7 +104,14 @@ def handouts(known: Mapping[str, str]) -> dict[str, tuple[int, dict[str, str]]]:
             POSTGRES_USER,
             {name: known[name] for name in ("superuser_password", *(f"{role}_password" for role in ROLES))},
         ),
-        "migrate": (CORE_USER, {**idle, "migration_database_url": urls["core_owner"]}),
+        "migrate": (  # it checks that the signing secret still opens the keys in the database
+            CORE_USER,
+            {
+                **idle,
+                "migration_database_url": urls["core_owner"],
+                "signing_key_secret": known["signing_key_secret"],
+            },
+        ),
         "migrate-stream": (STREAM_USER, {"migration_database_url": urls["stream_owner"]}),
         "migrate-chat": (
             CHAT_USER,

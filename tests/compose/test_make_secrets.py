@@ -91,7 +91,6 @@ def test_no_gateway_and_no_packager_can_read_what_signs(root: Path) -> None:
         "packager",
         "stream",
         "chat",
-        "migrate",
         "migrate-stream",
         "migrate-chat",
         "postgres",
