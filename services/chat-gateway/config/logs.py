@@ -50,7 +50,7 @@ def configure(level: str) -> None:
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # These would repeat the request's line, or write the path with its query.
-    for name in ("uvicorn", "uvicorn.error", "psycopg.pool", "asyncio", "redis"):
+    for name in ("uvicorn", "uvicorn.error", "psycopg.pool", "asyncio", "redis", "environ"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("django.request").setLevel(logging.CRITICAL)
     structlog.configure(

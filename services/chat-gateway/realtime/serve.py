@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import socket
-from typing import Any
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
 from django.conf import settings
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from realtime.asgi import application  # sets Django up
 from realtime.frames import MAX_FRAME
-from realtime.runtime import Runtime
+
+if TYPE_CHECKING:
+    from realtime.runtime import Runtime
 
 STOP_WITHIN = 15  # seconds for what is under way, after the sockets were closed
 
@@ -45,8 +45,6 @@ class Server(uvicorn.Server):
 
 
 def main() -> None:
-    from realtime.asgi import application  # sets Django up
-
     config = uvicorn.Config(
         application,
         host=settings.HOST,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, ClassVar, cast
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -47,6 +47,11 @@ class ChatView(APIView):
         values: dict[str, Any] = serializer.validated_data
         return values
 
+    def page(self, rows: Any, shape: type[Any]) -> Response:
+        """The page of `rows` (a queryset or a list) that the query asks for."""
+        pages = Pages()
+        return pages.get_paginated_response(shape(pages.paginate_queryset(rows, self.request, self), many=True).data)
+
 
 class Categories(ChatView):
     @extend_schema(operation_id="list_categories", responses=CategorySerializer(many=True))
@@ -56,13 +61,11 @@ class Categories(ChatView):
 
 
 class Tickets(ChatView):
+    pagination_class = Pages
+
     @extend_schema(
         operation_id="list_tickets",
-        parameters=[
-            TicketsQuerySerializer,
-            OpenApiParameter("limit", int, description="results a page, 50 unless told, 200 at most"),
-            OpenApiParameter("offset", int),
-        ],
+        parameters=[TicketsQuerySerializer],
         responses=TicketSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
@@ -75,9 +78,7 @@ class Tickets(ChatView):
             tickets = tickets.filter(assignee_id=self.person().id)
         elif wanted.get("assigned") == "none":
             tickets = tickets.filter(assignee_id=None).exclude(state=TicketState.CLOSED)
-        pages = Pages()
-        page = pages.paginate_queryset(tickets, request, self)
-        return pages.get_paginated_response(TicketSerializer(page, many=True).data)
+        return self.page(tickets, TicketSerializer)
 
     @extend_schema(operation_id="open_ticket", request=NewTicketSerializer, responses={201: TicketSerializer})
     def post(self, request: Request) -> Response:
@@ -191,18 +192,12 @@ class Me(ChatView):
 
 class Agents(ChatView):
     permission = LEAD
+    pagination_class = Pages
 
     @extend_schema(operation_id="list_agents", responses=AgentSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Every agent: status, load, capacity."""
-        agents = queries.agents()
-        page = {
-            "count": len(agents),
-            "next": None,
-            "previous": None,
-            "results": AgentSerializer(agents, many=True).data,
-        }
-        return Response(page)
+        return self.page(queries.agents(), AgentSerializer)
 
 
 def answer(ticket: Ticket) -> Response:
