@@ -1,0 +1,175 @@
+"""Whatever shrinks somebody's access is told at once; nothing else is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import actions
+from accounts.models import LoginSession, User
+from tests.conftest import PASSWORD, Api
+from tests.published.conftest import Published
+
+pytestmark = pytest.mark.postgres
+
+Heard = Callable[[], list[str]]
+EVERYBODY = [""]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"is_active": False},
+        {"is_staff": False},
+        {"is_superuser": False},
+        {"generation": 1},
+        {"erased_at": timezone.now()},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_person_loses_something(root: User, heard: Heard, change: dict[str, Any]) -> None:
+    User.objects.filter(pk=root.pk).update(**change)
+    assert heard() == [str(root.pk)]
+    User.objects.filter(pk=root.pk).update(**change)
+    assert heard() == []  # lost already
+
+
+def test_what_gives_a_person_more_is_not_told(alice: User, heard: Heard) -> None:
+    User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True, name="A", last_login=timezone.now())
+    alice.groups.add(Group.objects.get(name="instructor"))
+    alice.user_permissions.add(Permission.objects.get(codename="refund"))
+    Group.objects.get(name="learner").permissions.add(Permission.objects.get(codename="watch_any"))
+    User.objects.create_user("carol", "carol@example.org", PASSWORD)
+    pair = Api().post("/api/v1/auth/token/", {"username": "carol", "password": PASSWORD}).json()
+    Api().post("/api/v1/auth/token/refresh/", {"refresh": pair["refresh"]})
+    assert heard() == []
+
+
+def test_a_person_leaves_a_group_or_loses_a_permission(ines: User, heard: Heard) -> None:
+    ines.groups.clear()
+    assert heard() == [str(ines.pk)]
+    ines.user_permissions.add(Permission.objects.get(codename="refund"))
+    ines.user_permissions.clear()
+    assert heard() == [str(ines.pk)]
+
+
+def test_a_group_loses_a_permission_its_name_or_its_life(ines: User, agnes: User, heard: Heard) -> None:
+    instructors = Group.objects.get(name="instructor")
+    instructors.permissions.clear()
+    assert heard() == EVERYBODY
+    instructors.name = "teacher"
+    instructors.save()
+    assert heard() == EVERYBODY
+    Group.objects.get(name="support_agent").delete()
+    assert sorted(heard()) == ["", str(agnes.pk)]
+
+
+def test_a_login_ends(alice: User, heard: Heard) -> None:
+    first, second = (LoginSession.objects.create(user=alice) for _ in range(2))
+    actions.end_sessions(LoginSession.objects.filter(pk=first.pk), "logged_out")
+    assert heard() == [str(alice.pk)]
+    first.delete()
+    assert heard() == []
+    second.delete()
+    assert heard() == [str(alice.pk)]
+
+
+def test_logging_out_everywhere_is_told_once(alice: User, heard: Heard) -> None:
+    for _ in range(3):
+        LoginSession.objects.create(user=alice)
+    actions.log_out_everywhere(alice)
+    assert heard() == [str(alice.pk)]
+
+
+def test_an_enrolment_begins_lengthens_shortens_and_ends(
+    alice: User, lathe: Published, enrol: Callable[..., Any], heard: Heard
+) -> None:
+    now = timezone.now()
+    enrolment = enrol(alice, lathe.course, valid_until=now + timedelta(days=9))
+
+    def change(**fields: Any) -> list[str]:
+        type(enrolment).objects.filter(pk=enrolment.pk).update(**fields)
+        return heard()
+
+    assert heard() == []
+    assert change(valid_until=now + timedelta(days=10)) == []
+    assert change(valid_until=None) == []
+    assert change(valid_until=now + timedelta(days=20)) == [str(alice.pk)]
+    assert change(valid_until=now + timedelta(days=5)) == [str(alice.pk)]
+    assert change(ended_at=now, end_reason="refund") == [str(alice.pk)]
+    assert change(end_reason="refunded") == []
+    assert change(ended_at=None) == []
+    enrolment.delete()
+    assert heard() == [str(alice.pk)]
+
+
+def test_a_purchase_tells_nobody(alice: User, lathe: Published, heard: Heard) -> None:
+    from learning.models import Enrolment
+    from wallet.models import Order, OrderLine
+
+    with transaction.atomic():
+        order = Order.objects.create(user=alice, price=10)
+        line = OrderLine.objects.create(order=order, course=lathe.course, price=10)
+        Enrolment.objects.create(user=alice, course=lathe.course, source="order", order_line=line)
+    assert heard() == []
+
+
+def test_a_preview_closes(lathe: Published, heard: Heard) -> None:
+    lesson = lathe.lesson
+    lesson.is_preview = True
+    lesson.save()
+    assert heard() == []
+    lesson.is_preview = False
+    lesson.save()
+    assert heard() == EVERYBODY
+    lathe.course.status = "withdrawn"
+    lathe.course.save()
+    assert heard() == EVERYBODY
+    lathe.course.status = "published"
+    lathe.course.save()
+    assert heard() == []
+
+
+def test_a_lesson_moves_or_goes(lathe: Published, heard: Heard) -> None:
+    from courses.models import Course, Lesson, Section
+    from media.models import Package, VideoAsset
+
+    other = Course.objects.create(slug="other", title="Other", price=1)
+    section = Section.objects.create(course=other, title="First", position=1)
+    assert heard() == []
+    Lesson.objects.filter(pk=lathe.lesson.pk).update(section=section)
+    assert heard() == EVERYBODY
+    Section.objects.filter(pk=section.pk).update(course=lathe.course, position=7)
+    assert heard() == EVERYBODY
+    Package.objects.all().delete()
+    VideoAsset.objects.all().delete()
+    lathe.lesson.delete()
+    assert heard() == EVERYBODY
+
+
+def test_an_agent_loses_a_category_or_the_desk(agnes: User, heard: Heard) -> None:
+    from support.models import Agent, Category, Skill
+
+    agent = Agent.objects.create(user=agnes)
+    lathes, saws = (Category.objects.create(slug=slug, name=slug) for slug in ("lathes", "saws"))
+    skill = Skill.objects.create(agent=agent, category=lathes)
+    assert heard() == []
+    Skill.objects.filter(pk=skill.pk).update(category=saws)
+    assert heard() == [str(agnes.pk)]
+    skill.delete()
+    assert heard() == [str(agnes.pk)]
+    agent.delete()
+    assert heard() == [str(agnes.pk)]
+
+
+def test_what_is_rolled_back_is_not_told(alice: User, heard: Heard) -> None:
+    with transaction.atomic():
+        actions.deactivate(alice)
+        transaction.set_rollback(True)
+    assert heard() == []
