@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import warnings
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import SplitResult, urlsplit
 
 import environ
 
@@ -47,6 +49,24 @@ class Environment:
             stop(name, f"is {value!r}", "1 or 0")
         return value in {"1", "true", "yes", "on"}
 
+    def choice(self, name: str, choices: list[str], default: str) -> str:
+        value = self.text(name, "one of " + ", ".join(choices), default).lower()
+        if value not in choices:
+            stop(name, f"is {value!r}", "one of " + ", ".join(choices))
+        return value
+
+    def address(self, name: str, should_be: str, default: str | None = None) -> SplitResult:
+        """An http or https URL without a path."""
+        value = self.text(name, should_be, default).rstrip("/")
+        try:
+            parts = urlsplit(value)
+            valid = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
+        except ValueError:
+            valid = False
+        if not valid or value != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+            stop(name, f"is {value!r}", should_be)
+        return parts
+
     def names(self, name: str) -> list[str]:
         """A comma-separated list, empty by default."""
         return [part.strip() for part in self.text(name, "a comma-separated list", "").split(",") if part.strip()]
@@ -65,7 +85,8 @@ class Environment:
         """Django's DATABASES entry from a URL."""
         url = self.text(name, should_be, default)
         try:
-            parsed: dict[str, Any] = environ.Env.db_url_config(url)
+            with warnings.catch_warnings(action="ignore"):  # the sentence below says it better
+                parsed: dict[str, Any] = environ.Env.db_url_config(url)
             if not parsed.get("ENGINE") or not parsed.get("NAME"):
                 raise ValueError("no engine or name")
         except (ValueError, KeyError, TypeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -20,10 +21,11 @@ PROBLEM = {
         "errors": {"type": "object", "additionalProperties": True},
     },
 }
-PROBLEM_ANSWER = {
-    "description": "Any refusal.",
-    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-}
+
+
+def refusal(description: str) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {"description": description, "content": content}
 
 
 class Schema(AutoSchema):
@@ -34,8 +36,20 @@ class Schema(AutoSchema):
                 getattr(permission, "label", type(permission).__name__) for permission in self.view.get_permissions()
             ]
             operation["x-permission"] = " and ".join(labels)
-            operation["responses"].setdefault("default", PROBLEM_ANSWER)
+            for status, description in self._refusals(operation, set(labels)):
+                operation["responses"].setdefault(status, refusal(description))
         return operation
+
+    def _refusals(self, operation: dict[str, Any], labels: set[str]) -> Iterator[tuple[str, str]]:
+        if labels != {"public"}:
+            yield "401", "No access token, or one that is not accepted."
+        if labels - {"public", "authenticated"}:
+            yield "403", "Not allowed."
+        if "{" in self.path:
+            yield "404", "Not there, or not yours to see."
+        if "requestBody" in operation:
+            yield "422", "Some fields need attention."
+        yield "default", "Any other refusal."
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # drf-spectacular is partly untyped

@@ -6,7 +6,6 @@ import shutil
 import sys
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from config.environment import Environment, stop
 
@@ -38,10 +37,8 @@ SECRET_KEY = secret("DJANGO_SECRET_KEY")
 LECTERN_SIGNING_KEY_SECRET = secret("LECTERN_SIGNING_KEY_SECRET")
 
 _url_should_be = "the address people use, a scheme and a host without a path, such as https://courses.example.org"
-PUBLIC_URL = required("LECTERN_PUBLIC_URL", _url_should_be, "http://127.0.0.1:8000").rstrip("/")
-_public = urlsplit(PUBLIC_URL)
-if _public.scheme not in {"http", "https"} or not _public.hostname or _public.path:
-    stop("LECTERN_PUBLIC_URL", f"is {PUBLIC_URL!r}", _url_should_be)
+_public = env.address("LECTERN_PUBLIC_URL", _url_should_be, "http://127.0.0.1:8000" if DEBUG else None)
+PUBLIC_URL = _public.geturl()
 BEHIND_TLS = _public.scheme == "https"
 
 ALLOWED_HOSTS = [
@@ -186,6 +183,11 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_NAME_OVERRIDES": {
+        "CourseStatus": "courses.models.Course.Status",
+        "LessonKind": "courses.models.Lesson.Kind",
+        "VideoStatus": ["none", "queued", "processing", "ready", "failed"],
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.openapi.describe_problems",
@@ -223,7 +225,7 @@ SECURE_PROXY_SSL_HEADER = (
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
-LOG_LEVEL = env.text("LECTERN_LOG_LEVEL", "debug, info or warning", "info").upper()
+LOG_LEVEL = env.choice("LECTERN_LOG_LEVEL", ["debug", "info", "warning"], "info").upper()
 LOGGING_CONFIG = "config.logs.configure"
 LOGGING = {"level": LOG_LEVEL}
 ALIVE_FILE = env.text("LECTERN_ALIVE_FILE", "a path that worker and packager may write", "")

@@ -60,9 +60,8 @@ async def _take_up_stalled_jobs(app: App, queue: str) -> None:
     from procrastinate.exceptions import ConnectorException
 
     while True:
-        with contextlib.suppress(
-            ConnectorException
-        ):  # another worker was quicker, or the database is away for a moment
+        # Another worker was quicker, or the database is away for a moment.
+        with contextlib.suppress(ConnectorException):
             for job in await app.job_manager.get_stalled_jobs(queue=queue, seconds_since_heartbeat=TAKEN_FOR_DEAD):
                 await app.job_manager.retry_job(job)
                 log.warning("job_taken_up_again", job=job.id, task=job.task_name)
