@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -27,7 +29,7 @@ def where(state: State) -> str:
     )
 
 
-def start(state: State) -> int:
+def start(state: State, command: Sequence[str]) -> int:
     """Returns 0 as soon as it is ready, also where it was running before; 1 if it could not start."""
     if state.is_held():
         print(where(state))
@@ -35,7 +37,7 @@ def start(state: State) -> int:
     log = state.fresh_log("manager")
     with log.open("wb") as output:
         manager = subprocess.Popen(
-            [sys.executable, "-m", "deploy.embedded.demo", "run"],
+            command,
             cwd=REPOSITORY,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
@@ -68,6 +70,18 @@ def stop(state: State) -> int:
     with state.held():
         leftovers.end_all(state)
     print("Lectern has stopped; everything is kept for the next time." if was_running else "Lectern is not running.")
+    return 0
+
+
+def reset(state: State) -> int:
+    """Deletes everything that a demo keeps; the caller has stopped it."""
+    with state.held():
+        for path in state.kept():
+            if path.is_dir():
+                shutil.rmtree(path.resolve())  # root's PostgreSQL may lie elsewhere, behind a link
+            if path.is_symlink() or path.is_file():
+                path.unlink()
+    print(f"The demo's data in {state.home} is deleted.")
     return 0
 
 

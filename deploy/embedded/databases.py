@@ -18,7 +18,7 @@ ROLES_SQL = Path(__file__).resolve().parents[1] / "postgres" / "roles.sql"
 def make_database(superuser_url: str, psql: str, name: str, passwords: Mapping[str, str]) -> None:
     """Creates database `name` if need be and runs roles.sql in it. `passwords` has one for each of ROLES."""
     with psycopg.connect(superuser_url, autocommit=True) as connection:
-        if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     environment = os.environ | {f"LECTERN_{role.upper()}_PASSWORD": passwords[role] for role in ROLES}
     parts = urlsplit(database_url(superuser_url, name))

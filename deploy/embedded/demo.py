@@ -1,9 +1,9 @@
 """`make demo`: all of Lectern on this machine, with demo courses, until Ctrl-C.
 
-python -m deploy.embedded.demo run | start | stop
+    python -m deploy.embedded.demo run | start | stop | reset
 
-`start` does the same in the background and returns when it is ready. LECTERN_PORT chooses the port (8000), LECTERN_STATE the
-folder that everything is kept in (.lectern).
+`start` does the same in the background and returns when it is ready; `reset` deletes what is kept.
+LECTERN_PORT chooses the port (8000), LECTERN_STATE the folder that everything is kept in (.lectern).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from deploy.embedded import background, leftovers
@@ -23,27 +23,31 @@ from deploy.embedded.state import REPOSITORY, AlreadyRunning, State
 from deploy.embedded.supervisor import Failed, StopRequested, Supervisor
 from deploy.embedded.system import SERVICES, System
 
+ITSELF = (sys.executable, "-m", "deploy.embedded.demo")
 
-def main(arguments: list[str]) -> int:
+
+def main(arguments: list[str], system: type[System] = System, itself: Sequence[str] = ITSELF) -> int:
     state = State.from_environment()
     state.prepare()
     match arguments:
         case ["run"]:
-            return run(state)
+            return run(state, system)
         case ["start"]:
-            return background.start(state)
+            return background.start(state, [*itself, "run"])
         case ["stop"]:
             return background.stop(state)
+        case ["reset"]:
+            return background.reset(state)
         case _:
             print(__doc__, file=sys.stderr)
             return 2
 
 
-def run(state: State) -> int:
+def run(state: State, system: type[System] = System) -> int:
     """Runs until it is asked to stop (status 0) or something fails (status 1)."""
     try:
         with state.held():
-            return _run(state)
+            return _run(state, system)
     except AlreadyRunning:
         print(background.where(state))
         return 1
@@ -52,20 +56,20 @@ def run(state: State) -> int:
         return 1
 
 
-def _run(state: State) -> int:
+def _run(state: State, make_system: type[System]) -> int:
     supervisor = Supervisor(state)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, supervisor.request_stop)
     leftovers.end_all(state)
     port = public_port()
     began = time.monotonic()
-    me = leftovers.note("manager", os.getpid())
-    state.write_note("manager", me | {"url": f"http://127.0.0.1:{port}", "ready": False})
+    me = leftovers.note("manager", os.getpid()) | {"url": f"http://127.0.0.1:{port}"}
+    state.write_note("manager", me)
     try:
-        system = System(state, port)
+        system = make_system(state, port)
         bring_up(system, supervisor)
         print(summary(system, time.monotonic() - began), flush=True)
-        state.write_note("manager", me | {"url": system.public_url, "ready": True})
+        state.write_note("manager", me | {"ready": True})
         supervisor.watch()
     except StopRequested:
         print("\nlectern: stopping", flush=True)

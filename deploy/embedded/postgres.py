@@ -90,11 +90,11 @@ class Postgres:
 
     def start(self) -> None:
         self.prepare()
-        log = (self.home / "postgres.log").open("ab")
         options = account.server_user()
-        self.process = subprocess.Popen(
-            self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, **options
-        )
+        with (self.home / "postgres.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, **options
+            )
         self.wait_until_ready()
 
     def ready(self) -> bool:

@@ -71,6 +71,13 @@ class State:
         """Tells this state's processes from all others; not a secret that protects anything."""
         return self.secret("mark")[:16]
 
+    def kept(self) -> list[Path]:
+        """What a demo leaves between runs, less the lock."""
+        site = Path(f"{self.static}-site")
+        notes = [note for note in self._notes.iterdir() if note.name != "lock"]
+        folders = [self.logs, self.media, self.uploads, self.static, site, self.nginx, self.postgres, self._secrets]
+        return [*folders, *notes, self.accounts, self.home / "redis.conf"]
+
     def secret(self, name: str) -> str:
         """A random text, made once."""
         file = self._secrets / name

@@ -12,10 +12,32 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.redis import Redis, find_program
+
+
+@contextmanager
+def servers() -> Iterator[dict[str, str]]:
+    """Gives the variables that tell a test suite where its servers are; stops them afterwards."""
+    with ExitStack() as ending:
+        folder = Path(
+            ending.enter_context(tempfile.TemporaryDirectory(prefix="lectern-test-", ignore_cleanup_errors=True))
+        )
+        folder.chmod(0o711)  # root's PostgreSQL runs as another account, which must be able to enter
+        postgres = Postgres(folder / "postgres", durable=False)
+        ending.callback(postgres.stop)
+        postgres.start()
+        found = {"LECTERN_TEST_POSTGRES": postgres.url(), "LECTERN_TEST_PSQL": str(postgres.bin / "psql")}
+        if program := find_program():
+            redis = Redis(program)
+            ending.callback(redis.stop)
+            redis.start()
+            found["LECTERN_TEST_REDIS"] = redis.url
+        yield found
 
 
 def main() -> int:
@@ -23,25 +45,8 @@ def main() -> int:
     if not command:
         print(__doc__, file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory(prefix="lectern-test-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o711)  # root's PostgreSQL runs as another account, which must be able to enter
-        postgres = Postgres(Path(folder) / "postgres", durable=False)
-        program = find_program()
-        redis = Redis(program) if program else None
-        try:
-            postgres.start()
-            environment = os.environ | {
-                "LECTERN_TEST_POSTGRES": postgres.url(),
-                "LECTERN_TEST_PSQL": str(postgres.bin / "psql"),
-            }
-            if redis:
-                redis.start()
-                environment["LECTERN_TEST_REDIS"] = redis.url
-            return subprocess.run(command, env=environment).returncode
-        finally:
-            if redis:
-                redis.stop()
-            postgres.stop()
+    with servers() as variables:
+        return subprocess.run(command, env=os.environ | variables).returncode
 
 
 if __name__ == "__main__":
