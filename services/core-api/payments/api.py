@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponseBase, HttpResponseRedirect
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.parsers import FormParser, JSONParser
 from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
@@ -27,6 +27,7 @@ from wallet.idempotency import person, request_key
 from wallet.openapi import IDEMPOTENCY_KEY, refusals
 
 
+@extend_schema_view(get=extend_schema(operation_id="list_packs"))
 class Packs(ListAPIView[CreditPack]):
     """The credit packs on sale. `amount` is in the currency's smallest unit (cents)."""
 
@@ -39,6 +40,7 @@ class TopUps(APIView):
     permission_classes = [Authenticated]
 
     @extend_schema(
+        operation_id="buy_credit",
         summary="Buy a credit pack",
         description=(
             "Send the buyer to `checkout_url`. The credit arrives when the provider says that the payment is made: "
@@ -54,6 +56,7 @@ class TopUps(APIView):
         return actions.buy_pack(key, body["pack"], body["provider"]).response()
 
 
+@extend_schema_view(get=extend_schema(operation_id="topup"))
 class OneTopUp(RetrieveAPIView[TopUp]):
     """One of your top-ups."""
 
@@ -72,6 +75,7 @@ class Webhook(APIView):
     authentication_classes = []
 
     @extend_schema(
+        operation_id="payment_webhook",
         summary="What a payment provider sends",
         description="Answers 200 for a repeated event too; each event is applied once.",
         request=dict[str, Any],
@@ -103,6 +107,7 @@ class SandboxCheckout(APIView):
         return super().handle_exception(exc)
 
     @extend_schema(
+        operation_id="sandbox_checkout",
         summary="The page where a buyer pays at the sandbox",
         responses={(200, "text/html"): str} | refusals(NotFound),
     )
@@ -113,6 +118,7 @@ class SandboxCheckout(APIView):
         return Response(page, template_name="payments/checkout.html")
 
     @extend_schema(
+        operation_id="sandbox_pay",
         summary="Pay at the sandbox, or fail to",
         description="The sandbox sends its signed webhook, `copies` times, after `delay_s` seconds.",
         request=SandboxRequest,

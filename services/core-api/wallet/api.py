@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet, prefetch_related_objects
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -42,6 +42,7 @@ def validated(shape: type[Serializer[Any]], request: Request) -> dict[str, Any]:
     return dict(body.validated_data)
 
 
+@extend_schema_view(get=extend_schema(operation_id="wallet"))
 class OwnWallet(RetrieveAPIView[Wallet]):
     """What your wallet holds."""
 
@@ -52,6 +53,7 @@ class OwnWallet(RetrieveAPIView[Wallet]):
         return queries.wallet_of(person(self.request))
 
 
+@extend_schema_view(get=extend_schema(operation_id="list_wallet_transactions"))
 class OwnMovements(ListAPIView[Posting]):
     """Every movement of your credit, newest first; `amount` is negative where credit left the wallet."""
 
@@ -71,11 +73,12 @@ class Orders(ListAPIView[Order]):
     def get_queryset(self) -> QuerySet[Order]:
         return queries.orders_of(person(self.request))
 
-    @extend_schema(summary="Your orders, newest first")
+    @extend_schema(operation_id="list_orders", summary="Your orders, newest first")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
     @extend_schema(
+        operation_id="buy",
         summary="Buy a course",
         description="Credit, order and enrolment change together or not at all. A free course costs 0 credits.",
         parameters=[IDEMPOTENCY_KEY],
@@ -95,6 +98,7 @@ def _buy(buyer: User, body: dict[str, Any]) -> Answer:
     return Answer(201, PlacedOrderSerializer(order, context={"balance": balance}).data)
 
 
+@extend_schema_view(get=extend_schema(operation_id="order"))
 class OneOrder(RetrieveAPIView[Order]):
     """One of your orders."""
 
@@ -110,6 +114,7 @@ class OrderRefund(APIView):
     permission_classes = [holds("payments.refund")]
 
     @extend_schema(
+        operation_id="refund_order",
         summary="Refund an order, or some of its lines",
         description="The lines' price returns to the buyer's wallet and their enrolments end. A refunded line stays as it is.",
         parameters=[IDEMPOTENCY_KEY],
@@ -128,6 +133,7 @@ def _refund(order_id: uuid.UUID, by: User, body: dict[str, Any]) -> Answer:
     return Answer(200, OrderSerializer(order).data)
 
 
+@extend_schema_view(get=extend_schema(operation_id="wallet_of"))
 class OneWallet(RetrieveAPIView[Wallet]):
     """What a person's wallet holds."""
 
@@ -142,6 +148,7 @@ class WalletAdjustment(APIView):
     permission_classes = [holds("wallet.adjust")]
 
     @extend_schema(
+        operation_id="adjust_wallet",
         summary="Give a person credit, or take some away",
         parameters=[IDEMPOTENCY_KEY],
         request=AdjustRequest,

@@ -24,7 +24,8 @@ def refusals(*problems: type[Problem]) -> dict[Any, OpenApiResponse]:
     by_status = groupby(sorted(problems, key=lambda it: it.status), key=lambda it: it.status)
     return {
         (status, CONTENT_TYPE): OpenApiResponse(
-            OpenApiTypes.OBJECT, "\n".join(f"- `{problem.code}`: {problem.detail}" for problem in group)
+            {"$ref": "#/components/schemas/Problem"},
+            "\n".join(f"- `{problem.code}`: {problem.detail}" for problem in group),
         )
         for status, group in by_status
     }

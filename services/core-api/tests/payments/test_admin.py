@@ -1,0 +1,79 @@
+"""What admins see of money in the admin site."""
+
+import pytest
+
+from payments.models import ProviderEvent, SandboxPayment, TopUp
+from tests import books
+from tests.payments.conftest import event_of, send
+from wallet.models import Order, Posting, Wallet
+
+
+@pytest.fixture
+def site(client, root):
+    client.force_login(root)
+    return client
+
+
+@pytest.fixture
+def history(api, alice, topup):
+    books.course("knots", price=40)
+    send(api, event_of(topup, id="evt_wrong", amount=1))
+    send(api, event_of(topup))
+    books.buy(api.as_(alice))
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("wallet/wallet/?q=alice", "alice"),
+        ("wallet/order/?q=alice", "Knots"),
+        ("wallet/posting/?kind__exact=purchase", "revenue"),
+        ("payments/topup/?status__exact=paid", "alice"),
+        ("payments/providerevent/?outcome__exact=quarantined", "evt_wrong"),
+        ("payments/creditpack/", "300 credits"),
+    ],
+)
+def test_admins_find_it_in_a_list(site, history, page, text, django_assert_max_num_queries):
+    with django_assert_max_num_queries(14):
+        answer = site.get(f"/admin/{page}")
+    assert answer.status_code == 200
+    assert text in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("model", "text"), [(Wallet, "alice"), (Order, "Knots"), (Posting, "previous hash"), (TopUp, "alice")]
+)
+def test_admins_read_it_and_change_nothing(site, history, model, text):
+    row = model.objects.first()
+    page = f"/admin/{model._meta.app_label}/{model._meta.model_name}/{row.pk}/change/"
+    answer = site.get(page)
+    assert answer.status_code == 200
+    assert text.lower() in answer.content.decode().lower()
+    assert 'name="_save"' not in answer.content.decode()
+    assert site.post(page, {}).status_code == 403
+    assert site.post(page.replace("/change/", "/delete/"), {"post": "yes"}).status_code == 403
+    assert model.objects.filter(pk=row.pk).exists()
+
+
+def test_a_wallets_page_shows_its_movements(site, history):
+    wallet = Wallet.objects.get()
+    answer = site.get(f"/admin/wallet/wallet/{wallet.pk}/change/").content.decode()
+    assert "clearing:sandbox" in answer
+    assert "Knots" in answer
+
+
+def test_finance_asks_the_provider_about_a_top_up(client, make_person, alice, topup):
+    fiona = make_person("fiona", "finance", "admin", is_staff=True)
+    client.force_login(fiona)
+    SandboxPayment.objects.update(outcome="paid")
+    form = {"action": "ask_provider", "_selected_action": [topup["id"]]}
+    answer = client.post("/admin/payments/topup/", form, follow=True)
+    assert f"{topup['id']} is paid." in answer.content.decode()
+    assert Wallet.objects.get(user=alice).balance == 100
+    assert ProviderEvent.objects.count() == 1
+
+
+def test_a_pack_can_be_changed_but_not_its_code(site, db):
+    page = site.get("/admin/payments/creditpack/small/change/").content.decode()
+    assert 'name="credits"' in page
+    assert 'name="code"' not in page
