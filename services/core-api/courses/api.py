@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema
@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import User
 from config.permissions import Public, by_method, holds
 from courses import actions, queries
 from courses.models import Course
@@ -47,7 +48,7 @@ class CoursesView(ListAPIView[Course]):
         """A new draft, taught by oneself."""
         body = CourseCreation(data=request.data)
         body.is_valid(raise_exception=True)
-        course = actions.do_create_course(request.user, **body.validated_data)
+        course = actions.do_create_course(cast(User, request.user), **body.validated_data)
         return _page(request, course, status=201)
 
     def get_queryset(self) -> QuerySet[Course]:

@@ -61,7 +61,8 @@ class CourseCard(serializers.ModelSerializer[Course]):
 
     @extend_schema_field(serializers.FloatField())
     def get_duration_s(self, course: Any) -> float:
-        return round(course.duration_s, 3)
+        duration_s: float = course.duration_s
+        return round(duration_s, 3)
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_poster_url(self, course: Course) -> None:
@@ -152,7 +153,7 @@ class LessonVideo(serializers.Serializer[Any]):
 
 class CaptionLine(serializers.Serializer[Any]):
     language = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a field of that name hides Field.label, as DRF allows
 
 
 class LessonPage(LessonLine):

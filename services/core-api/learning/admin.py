@@ -14,7 +14,7 @@ from learning.models import Enrolment
 
 
 @admin.register(Enrolment)
-class EnrolmentAdmin(admin.ModelAdmin):
+class EnrolmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class takes no [] at run time
     """Adding one grants a course; bought ones come from orders. None is deleted: it is ended."""
 
     list_display = ["user", "course", "source", "started_at", "valid_until", "ended_at", "end_reason"]

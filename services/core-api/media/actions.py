@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import uuid
+from enum import Enum, auto
 from pathlib import Path
 
 import structlog
-from django.db import close_old_connections, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -21,14 +22,23 @@ from media.ffmpeg import FfmpegFailed
 from media.models import Caption, Package, VideoAsset
 from media.packaging import Facts, make_package
 from media.probe import Refused
-from media.progress import ProgressReport
+from media.progress import ProgressReport, renew_connection
 
-MOST_ATTEMPTS = 3
+MOST_FAILURES = 3
+MOST_ATTEMPTS = 10  # those cut off too: a restart is nobody's fault, a video that kills the packager each time is
 UNFINISHED = (VideoAsset.Status.QUEUED, VideoAsset.Status.PROCESSING)
 DISK_FULL = "The server ran out of disk space. Tell its operator, then retry."
 GAVE_UP = "Packaging failed three times. Export the video again, for example as MP4 with H.264, and upload that."
-CUT_OFF = "Packaging was cut off three times. The video may need more memory than the server has."
+CUT_OFF = "Packaging was cut off again and again. The video may need more memory than the server has."
 log = structlog.get_logger("lectern.media")
+
+
+class Outcome(Enum):
+    """What came of an attempt to package a video, as far as the queue is concerned."""
+
+    SETTLED = auto()  # packaged, refused or given up
+    AGAIN = auto()  # failed; another attempt may succeed
+    BUSY = auto()  # somebody else is at it, and might yet be killed
 
 
 def do_add_video(lesson: Lesson, file: Path, uploaded_by: User | None = None) -> VideoAsset:
@@ -54,20 +64,11 @@ def do_retry(asset: VideoAsset) -> None:
     """Queues the packaging of a failed video again, with all its attempts before it. Raises NothingToRetry."""
     with transaction.atomic():
         retried = VideoAsset.objects.filter(pk=asset.pk, status=VideoAsset.Status.FAILED).update(
-            status=VideoAsset.Status.QUEUED, progress=0, attempts=0, error="", updated_at=timezone.now()
+            status=VideoAsset.Status.QUEUED, progress=0, attempts=0, failures=0, error="", updated_at=timezone.now()
         )
         if not retried:
             raise NothingToRetry
         _queue(asset)
-
-
-def do_queue_forgotten() -> int:
-    """Queues every unfinished video that no waiting job knows of, such as after a restored backup; answers how many."""
-    with transaction.atomic():
-        forgotten = list(VideoAsset.objects.filter(status__in=UNFINISHED))
-        for asset in forgotten:
-            _queue(asset)
-    return len(forgotten)
 
 
 def _queue(asset: VideoAsset) -> None:
@@ -76,27 +77,29 @@ def _queue(asset: VideoAsset) -> None:
     jobs.defer(package_video, queueing_lock=f"package:{asset.id}", asset=str(asset.id))
 
 
-def do_package(asset_id: uuid.UUID) -> bool:
-    """Makes the package of an asset and makes it the lesson's current one, unless that is done or being done already.
+def do_package(asset_id: uuid.UUID) -> Outcome:
+    """Makes the package of an asset and makes it the lesson's current one, unless that is done already.
 
-    May be killed at any point and run again: one package results. Answers whether it failed in a way that another try
-    may mend; the asset tells its author the rest.
+    May be killed at any point and run again, or run twice at once: one package results. What went wrong is told to the
+    author by the asset, and to the operator by the log.
     """
     storage.clear_abandoned()
     with storage.workspace(asset_id) as folder:
-        asset = _begin(asset_id) if folder else None
-        if folder is None or asset is None:
-            return False
+        if folder is None:
+            return Outcome.BUSY
+        asset = _begin(asset_id)
+        if asset is None:
+            return Outcome.SETTLED
         try:
             path, facts = storage.finished(asset_id) or _make(asset, folder)
             _publish(asset, path, facts)
         except Refused as refusal:
             _fail(asset, str(refusal))
-            return False
+            return Outcome.SETTLED
         except (FfmpegFailed, OSError) as error:
             return _stumble(asset, error)
     log.info("video packaged", asset=str(asset_id), lesson=str(asset.lesson_id), duration_s=facts.duration_s)
-    return False
+    return Outcome.SETTLED
 
 
 def _begin(asset_id: uuid.UUID) -> VideoAsset | None:
@@ -126,7 +129,7 @@ def _make(asset: VideoAsset, folder: Path) -> tuple[str, Facts]:
 
 def _publish(asset: VideoAsset, path: str, facts: Facts) -> None:
     """The package's row, the switch to it and the asset's state, in one transaction. Older packages stay for their viewers."""
-    close_old_connections()  # packaging took its time
+    renew_connection()  # packaging took its time
     with transaction.atomic():
         locked = Lesson.objects.select_for_update().filter(pk=asset.lesson_id, video_assets=asset.pk).first()
         if locked is not None:
@@ -154,24 +157,25 @@ def _record(asset: VideoAsset, path: str, facts: Facts) -> None:
     asset.save(update_fields=["status", "progress", "error", "updated_at"])
 
 
-def _stumble(asset: VideoAsset, error: FfmpegFailed | OSError) -> bool:
-    """Back to the queue, or failed if that was the last attempt. Answers whether it is queued."""
+def _stumble(asset: VideoAsset, error: FfmpegFailed | OSError) -> Outcome:
+    """Back to the queue, or failed after so many failures."""
     stderr = error.stderr if isinstance(error, FfmpegFailed) else ""
     log.warning(
         "packaging failed", asset=str(asset.pk), attempt=asset.attempts, error=str(error), stderr=stderr[-2000:]
     )
-    if asset.attempts < MOST_ATTEMPTS:
-        VideoAsset.objects.filter(pk=asset.pk).update(
-            status=VideoAsset.Status.QUEUED, progress=0, updated_at=timezone.now()
-        )
-        return True
+    renew_connection()
+    asset.failures += 1
+    asset.status, asset.progress = VideoAsset.Status.QUEUED, 0
+    asset.save(update_fields=["failures", "status", "progress", "updated_at"])
+    if asset.failures < MOST_FAILURES:
+        return Outcome.AGAIN
     full = "No space left on device" in stderr or getattr(error, "errno", None) == errno.ENOSPC
     _fail(asset, DISK_FULL if full else GAVE_UP)
-    return False
+    return Outcome.SETTLED
 
 
 def _fail(asset: VideoAsset, reason: str) -> None:
-    close_old_connections()
+    renew_connection()
     VideoAsset.objects.filter(pk=asset.pk).update(
         status=VideoAsset.Status.FAILED, error=reason, updated_at=timezone.now()
     )

@@ -30,6 +30,18 @@ class FfmpegFailed(Exception):
         super().__init__(what)
 
 
+def program() -> str:
+    """LECTERN_FFMPEG, or `ffmpeg` on the PATH (both by the settings), or the one that the package imageio-ffmpeg brings."""
+    if settings.FFMPEG:
+        return str(settings.FFMPEG)
+    try:
+        import imageio_ffmpeg
+
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
+        raise FfmpegFailed("There is no ffmpeg: install it, or set LECTERN_FFMPEG to its path.", "") from None
+
+
 def run(
     arguments: Sequence[str | Path],
     *,
@@ -45,7 +57,12 @@ def run(
     """
     process, stderr = _start([*_OPTIONS, "-v", level, *map(str, arguments)], folder)
     overdue = threading.Event()
-    watchdog = threading.Timer(timeout_s, lambda: (overdue.set(), process.kill()))
+
+    def stop() -> None:
+        overdue.set()
+        process.kill()
+
+    watchdog = threading.Timer(timeout_s, stop)
     watchdog.start()
     tail: deque[str] = deque(maxlen=STDERR_LINES)
     listener = threading.Thread(target=tail.extend, args=(stderr,), daemon=True)
@@ -73,7 +90,7 @@ _OPTIONS = ["-hide_banner", "-nostdin", "-y", "-progress", "pipe:1", "-nostats"]
 
 
 def _start(arguments: list[str], folder: Path | None) -> tuple[subprocess.Popen[str], Sequence[str]]:
-    command = [str(settings.FFMPEG), *arguments]
+    command = [program(), *arguments]
     if os.name == "posix":
         launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("confined.py"))]
         command = [*launcher, str(os.getpid()), str(LARGEST_FILE), *command]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
     def _lock(descriptor: int) -> None:
@@ -22,7 +23,6 @@ else:
 @contextmanager
 def lock_file(path: Path) -> Iterator[bool]:
     """Tries once to hold the lock on `path` while the block runs; gives False if another process or thread has it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         held = _locked(descriptor, path)

@@ -26,7 +26,8 @@ class VideoAsset(models.Model):
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     progress = models.PositiveSmallIntegerField(default=0, help_text="Per cent.")
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often packaging was begun.")
+    failures = models.PositiveSmallIntegerField(default=0, help_text="How often it failed, rather than being cut off.")
     error = models.CharField(max_length=500, blank=True, help_text="Why packaging failed, for the author.")
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
@@ -35,13 +36,6 @@ class VideoAsset(models.Model):
         permissions = [("watch_any", "Watch every video")]
         constraints = [
             models.CheckConstraint(condition=models.Q(progress__lte=100), name="video_asset_progress_percent")
-        ]
-        indexes = [
-            models.Index(
-                fields=["created_at"],
-                condition=models.Q(status__in=["queued", "processing"]),
-                name="video_asset_unfinished",
-            )
         ]
 
     def __str__(self) -> str:

@@ -6,12 +6,18 @@ import time
 import uuid
 from contextlib import suppress
 
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django.utils import timezone
 
 from media.models import VideoAsset
 
 EVERY_S = 1.0
+
+
+def renew_connection() -> None:
+    """Between minutes of other work: a connection that the database has closed meanwhile is opened again."""
+    if not connection.in_atomic_block:
+        close_old_connections()
 
 
 class ProgressReport:
@@ -28,7 +34,7 @@ class ProgressReport:
         self._next = time.monotonic() + EVERY_S
         self._written = percent
         with suppress(OperationalError, InterfaceError):  # the work goes on without a database for a while
-            close_old_connections()
+            renew_connection()
             VideoAsset.objects.filter(pk=self._asset, status=VideoAsset.Status.PROCESSING).update(
                 progress=percent, updated_at=timezone.now()
             )

@@ -15,12 +15,11 @@ def newest_asset(lesson: Lesson) -> VideoAsset | None:
 
 
 def video_state(lesson: Lesson) -> dict[str, object]:
-    """`status` of the newest video (none, queued, processing, ready, failed), and whether there is one to play meanwhile."""
+    """What a viewer meets, as in published.lesson: ready as long as there is a package, also while another is being made."""
+    if lesson.packages.filter(is_current=True).exists():
+        return {"status": VideoAsset.Status.READY, "playable": True}
     asset = newest_asset(lesson)
-    return {
-        "status": asset.status if asset else NO_VIDEO,
-        "playable": lesson.packages.filter(is_current=True).exists(),
-    }
+    return {"status": asset.status if asset else NO_VIDEO, "playable": False}
 
 
 def durations() -> Subquery:

@@ -42,6 +42,7 @@ def source_path(source: str) -> Path:
 @contextmanager
 def workspace(asset: uuid.UUID) -> Iterator[Path | None]:
     """An empty folder to make the package of `asset` in; None if somebody makes it at this moment. Removed at the end."""
+    _make_folder(_work())
     with lock_file(_work() / f"{asset}.lock") as held:
         if not held:
             yield None

@@ -12,18 +12,18 @@ from config import jobs
 from media import actions
 
 
-class PackagingFailed(Exception):
+class NotPackaged(Exception):
     """Tells the queue to try again; what happened is in the log and with the asset."""
 
 
 @app.task(
     name="media.package_video",
     queue=jobs.PACKAGING,
-    retry=RetryStrategy(wait=20, linear_wait=40, retry_exceptions=[PackagingFailed]),
+    retry=RetryStrategy(max_attempts=30, wait=20, linear_wait=40),
 )
 def package_video(asset: str) -> None:
-    again = actions.do_package(uuid.UUID(asset))
-    while again and not settings.ON_POSTGRES:  # no queue would try again
-        again = actions.do_package(uuid.UUID(asset))
-    if again:
-        raise PackagingFailed(asset)
+    outcome = actions.do_package(uuid.UUID(asset))
+    while outcome is actions.Outcome.AGAIN and not settings.ON_POSTGRES:  # no queue would try again
+        outcome = actions.do_package(uuid.UUID(asset))
+    if outcome is not actions.Outcome.SETTLED:
+        raise NotPackaged(outcome.name)

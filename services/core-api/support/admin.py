@@ -10,21 +10,21 @@ from support.models import Agent, Category, Skill
 
 
 @admin.register(Category)
-class CategoryAdmin(admin.ModelAdmin):
+class CategoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class takes no [] at run time
     list_display = ["name", "slug", "position", "is_active"]
     list_editable = ["position", "is_active"]
     search_fields = ["name"]
     prepopulated_fields = {"slug": ["name"]}
 
 
-class SkillInline(admin.TabularInline):
+class SkillInline(admin.TabularInline):  # type: ignore[type-arg]  # ditto
     model = Skill
     extra = 0
     autocomplete_fields = ["category"]
 
 
 @admin.register(Agent)
-class AgentAdmin(admin.ModelAdmin):
+class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # ditto
     """An agent needs the permission `support.answer` too: the group support_agent has it."""
 
     list_display = ["user", "capacity", "answers"]

@@ -1,0 +1,124 @@
+"""The admin pages of courses, videos, enrolments and the support desk."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from learning.models import Enrolment
+from media.models import VideoAsset
+from support.models import Agent, Category, Skill
+from tests.factories import grant, lessons_of, make_course, make_lesson, make_package
+
+PAGES = [
+    *("courses_course", "courses_section", "courses_lesson", "courses_category"),
+    *("media_videoasset", "media_package", "media_caption", "learning_enrolment", "support_agent", "support_category"),
+]
+
+
+@pytest.fixture
+def admin(root, client):
+    client.force_login(root)
+    return client
+
+
+def fill(make_person, number):
+    course = make_course(f"course-{number}", instructor=make_person(f"ines{number}", "instructor"))
+    lesson = make_lesson(course.sections.get(), 9, kind="video")
+    make_package(lesson)
+    lesson.captions.create(language="en", label="English", path=f"captions/{number}.vtt")
+    person = make_person(f"person{number}")
+    grant(person, course)
+    agent = Agent.objects.create(user=person)
+    Skill.objects.create(agent=agent, category=Category.objects.first())
+
+
+def queries(client, path):
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(path).status_code == 200
+    return len(captured)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_lists_need_no_more_queries_for_more_rows(admin, make_person, page):
+    path = reverse(f"admin:{page}_changelist")
+    fill(make_person, 0)
+    few = queries(admin, path)
+    for number in range(1, 5):
+        fill(make_person, number)
+    assert queries(admin, path) <= few
+    assert admin.get(path, {"q": "course"}).status_code == 200
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_forms_open(admin, make_person, page):
+    fill(make_person, 0)
+    if page not in ("media_videoasset", "media_package", "media_caption"):
+        assert admin.get(reverse(f"admin:{page}_add")).status_code == 200
+    shown = admin.get(reverse(f"admin:{page}_changelist")).context["cl"].result_list[0]
+    assert admin.get(reverse(f"admin:{page}_change", args=[shown.pk])).status_code == 200
+
+
+def act(client, page, action, *rows):
+    path = reverse(f"admin:{page}_changelist")
+    answer = client.post(path, {"action": action, "_selected_action": [row.pk for row in rows]}, follow=True)
+    return [str(message) for message in answer.context["messages"]]
+
+
+def test_publishing_names_what_is_missing(admin):
+    course = make_course(status="draft", summary="", sections=0)
+    assert act(admin, "courses_course", "publish", course) == [
+        "Baking is incomplete: The course has no summary. The course has no section."
+    ]
+    course = make_course("whole", status="draft")
+    assert act(admin, "courses_course", "publish", course) == ["Whole is on sale."]
+    assert act(admin, "courses_course", "withdraw", course) == ["Whole is not on sale."]
+    course.refresh_from_db()
+    assert course.status == "draft"
+
+
+def test_a_failed_video_is_packaged_again(admin):
+    lesson = make_lesson(make_course(lessons=0).sections.get(), kind="video", title="Kneading")
+    asset = VideoAsset.objects.create(lesson=lesson, source="x", status="failed", error="x")
+    assert act(admin, "media_videoasset", "retry", asset) == ["The video of Kneading is queued."]
+    assert act(admin, "media_videoasset", "retry", asset) == ["The video of Kneading has not failed."]
+
+
+def test_a_course_is_granted_and_ended(admin, alice):
+    course = make_course()
+    admin.post(reverse("admin:learning_enrolment_add"), {"user": alice.pk, "course": course.pk})
+    enrolment = Enrolment.objects.get()
+    assert (enrolment.user, enrolment.source, enrolment.valid_until) == (alice, "grant", None)
+    assert act(admin, "learning_enrolment", "end", enrolment)[-1] == "1 ended."
+    enrolment.refresh_from_db()
+    assert enrolment.end_reason == "revoked"
+
+
+def test_sections_are_reordered_in_the_course_form(admin):
+    course = make_course(sections=2, lessons=0)
+    first, second = course.sections.order_by("position")
+    form = {name: getattr(course, name) for name in ("title", "summary", "description", "price", "level", "language")}
+    rows = {"TOTAL_FORMS": 2, "INITIAL_FORMS": 2}
+    for number, (section, position) in enumerate(((first, 7), (second, 3))):
+        rows |= {f"{number}-id": section.pk, f"{number}-title": section.title, f"{number}-position": position}
+    form |= {f"sections-{name}": value for name, value in rows.items()}
+    answer = admin.post(
+        reverse("admin:courses_course_change", args=[course.pk]), form | {"category": course.category_id}
+    )
+    assert answer.status_code == 302, answer.context["errors"]
+    assert list(course.sections.values_list("title", "position")) == [("Part 2", 1), ("Part 1", 2)]
+
+
+def test_instructors_with_access_to_the_admin_site_see_their_own(ines, client, root):
+    from django.contrib.auth.models import Permission
+
+    ines.user_permissions.add(Permission.objects.get(codename="change_course"))
+    mine, other = make_course("mine", instructor=ines), make_course("other")
+    client.force_login(ines)
+    listed = client.get(reverse("admin:courses_course_changelist")).context["cl"].result_list
+    assert [course.slug for course in listed] == ["mine"]
+    assert client.get(reverse("admin:courses_course_change", args=[mine.pk])).status_code == 200
+    assert client.get(reverse("admin:courses_course_change", args=[other.pk])).status_code == 302
+    assert lessons_of(other)

@@ -1,0 +1,211 @@
+"""Making, changing, publishing and deleting courses."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.db.models import ProtectedError
+
+from courses.actions import do_add_lesson, do_delete_course
+from courses.errors import CourseSold
+from courses.models import Category, Course, Lesson, Section
+from learning.models import Enrolment
+from tests.factories import grant, lessons_of, make_course, make_lesson, make_package
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def author(api, ines):
+    return api.as_(ines)
+
+
+def test_ines_makes_a_course_and_sells_it(author, api):
+    Category.objects.create(slug="food", name="Food")
+    made = author.post("/api/v1/courses/", {"title": "Käse, selbst gemacht", "price": 30})
+    assert made.status_code == 201, made.content
+    page = made.json()
+    assert (page["slug"], page["status"], page["sections"]) == ("kase-selbst-gemacht", "draft", [])
+    course = f"/api/v1/courses/{page['slug']}/"
+
+    refused = author.post(f"{course}publish/")
+    assert (refused.status_code, refused.json()["code"]) == (409, "course_incomplete")
+    assert refused.json()["errors"] == {
+        "summary": ["The course has no summary."],
+        "description": ["The course has no description."],
+        "category": ["The course has no category."],
+        "sections": ["The course has no section."],
+    }
+
+    described = {"summary": "Milk to cheese", "description": "Long", "category": "food", "level": "advanced"}
+    assert author.patch(course, described).json()["level"] == "advanced"
+    section = author.post(f"{course}sections/", {"title": "Milk"}).json()
+    assert (section["position"], section["lessons"]) == (1, [])
+    lessons = f"/api/v1/sections/{section['id']}/lessons/"
+    article = author.post(lessons, {"title": "Rennet", "kind": "article"}).json()
+    video = author.post(lessons, {"title": "Stirring", "kind": "video", "is_preview": True}).json()
+    assert author.post(f"{course}publish/").json()["errors"] == {
+        "lessons": ['Lesson "Rennet" has no text.', 'Lesson "Stirring" has no video that is ready.']
+    }
+
+    assert author.patch(f"/api/v1/lessons/{article['id']}/", {"body": "It curdles."}).json()["body"] == "It curdles."
+    make_package(Lesson.objects.get(pk=video["id"]))
+    assert author.post(f"{course}publish/").json()["status"] == "published"
+    assert author.post(f"{course}publish/").status_code == 200
+    assert api.get(course).json()["lessons_count"] == 2
+
+
+def test_a_slug_of_ones_own_and_one_that_is_taken(author):
+    make_course("baking")
+    assert author.post("/api/v1/courses/", {"title": "Baking", "price": 0}).json()["slug"] == "baking-2"
+    assert author.post("/api/v1/courses/", {"title": "x", "slug": "cakes", "price": 0}).json()["slug"] == "cakes"
+    taken = author.post("/api/v1/courses/", {"title": "x", "slug": "baking", "price": 0})
+    assert (taken.status_code, list(taken.json()["errors"])) == (422, ["slug"])
+    assert author.post("/api/v1/courses/", {"title": "日本", "price": 0}).json()["slug"] == "course"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"price": -1}, "price"),
+        ({"price": 1_000_001}, "price"),
+        ({"title": ""}, "title"),
+        ({"language": "Klingon!"}, "language"),
+        ({"category": "made-up"}, "category"),
+        ({"level": "guru"}, "level"),
+    ],
+)
+def test_nonsense_is_refused(author, ines, change, field):
+    make_course(instructor=ines)
+    answer = author.patch("/api/v1/courses/baking/", change)
+    assert (answer.status_code, list(answer.json()["errors"])) == (422, [field])
+
+
+WRITES = [
+    ("patch", "/api/v1/courses/baking/", {"title": "Mine"}),
+    ("delete", "/api/v1/courses/baking/", None),
+    ("post", "/api/v1/courses/baking/publish/", None),
+    ("post", "/api/v1/courses/baking/unpublish/", None),
+    ("post", "/api/v1/courses/baking/sections/", {"title": "x"}),
+    ("patch", "/api/v1/sections/{section}/", {"title": "x"}),
+    ("delete", "/api/v1/sections/{section}/", None),
+    ("post", "/api/v1/sections/{section}/lessons/", {"title": "x", "kind": "video"}),
+    ("patch", "/api/v1/lessons/{lesson}/", {"title": "x"}),
+    ("delete", "/api/v1/lessons/{lesson}/", None),
+    ("get", "/api/v1/lessons/{lesson}/video/", None),
+    ("post", "/api/v1/lessons/{lesson}/video/retry/", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), WRITES)
+def test_nobody_changes_a_course_of_others(api, ines, alice, make_person, method, path, body):
+    course = make_course(instructor=ines)
+    path = path.format(section=course.sections.get().id, lesson=lessons_of(course)[0].id)
+    grant(alice, course)
+    answers = {
+        name: getattr(client, method)(path, body).status_code
+        for name, client in {
+            "nobody": api,
+            "alice": api.as_(alice),
+            "another instructor": api.as_(make_person("ivan", "instructor")),
+        }.items()
+    }
+    assert answers == {"nobody": 401, "alice": 403, "another instructor": 404}
+    assert Course.objects.get().title == "Baking"
+    assert Lesson.objects.count() == 2
+
+
+def test_course_managers_change_all_courses(api, ines, make_person):
+    make_course(instructor=ines)
+    manager = api.as_(make_person("mona", "course_manager"))
+    assert manager.patch("/api/v1/courses/baking/", {"price": 9}).json()["price"] == 9
+
+
+def test_instructors_find_their_own_courses_whatever_their_status(author, ines):
+    make_course("mine", status="draft", instructor=ines)
+    make_course("others")
+    answer = author.get("/api/v1/courses/?managed=true").json()
+    assert [(course["slug"], course["status"]) for course in answer["results"]] == [("mine", "draft")]
+
+
+def titles(parts):
+    return [(part.position, part.title) for part in parts.order_by("position")]
+
+
+def test_lessons_and_sections_are_moved(author, ines):
+    course = make_course(sections=3, lessons=3, instructor=ines)
+    second = course.sections.get(position=2)
+    author.patch(f"/api/v1/sections/{second.id}/", {"position": 1})
+    assert titles(course.sections) == [(1, "Part 2"), (2, "Part 1"), (3, "Part 3")]
+    last = second.lessons.get(position=3)
+    author.patch(f"/api/v1/lessons/{last.id}/", {"position": 1, "title": "Last, first"})
+    assert titles(second.lessons) == [(1, "Last, first"), (2, "Lesson 1"), (3, "Lesson 2")]
+    author.post(f"/api/v1/sections/{second.id}/lessons/", {"title": "In between", "kind": "article", "position": 2})
+    assert [title for _, title in titles(second.lessons)][1] == "In between"
+    author.patch(f"/api/v1/lessons/{last.id}/", {"position": 9999})
+    assert titles(second.lessons)[-1] == (4, "Last, first")
+    author.delete(f"/api/v1/lessons/{second.lessons.get(position=1).id}/")
+    assert [position for position, _ in titles(second.lessons)] == [1, 2, 3]
+    author.delete(f"/api/v1/sections/{second.id}/")
+    assert titles(course.sections) == [(1, "Part 1"), (2, "Part 3")]
+
+
+def test_a_sold_course_is_withdrawn_not_deleted(author, api, ines, alice, bob):
+    course = make_course(instructor=ines)
+    grant(alice, course)
+    refused = author.delete("/api/v1/courses/baking/")
+    assert (refused.status_code, refused.json()["code"]) == (409, "course_sold")
+    assert "unpublish" in refused.json()["detail"]
+    assert author.post("/api/v1/courses/baking/unpublish/").json()["status"] == "withdrawn"
+    assert api.as_(alice).get("/api/v1/courses/baking/").status_code == 200
+    assert api.as_(bob).get("/api/v1/courses/baking/").status_code == 404
+    assert author.post("/api/v1/courses/baking/publish/").json()["status"] == "published"
+
+
+def test_an_unsold_course_is_deleted_with_all_its_parts(author, ines):
+    course = make_course(lessons=1, instructor=ines)
+    make_package(make_lesson(course.sections.get(), 2, kind="video"))
+    assert author.post("/api/v1/courses/baking/unpublish/").json()["status"] == "draft"
+    assert author.delete("/api/v1/courses/baking/").status_code == 204
+    assert not Course.objects.exists()
+    assert not Lesson.objects.exists()
+
+
+@pytest.mark.postgres
+def test_a_course_is_sold_while_it_is_deleted(committed_db, alice, at_once):
+    """Either it is gone and nobody has it, or somebody has it and it is there."""
+    for round_number in range(8):
+        course = make_course(f"course-{round_number}")
+
+        def act(number, course=course):
+            if number:
+                return do_delete_course(course)
+            with transaction.atomic():
+                return grant(alice, course)
+
+        at_once(2, act)
+        exists = Course.objects.filter(pk=course.pk).exists()
+        assert exists == Enrolment.objects.filter(course_id=course.pk).exists()
+
+
+@pytest.mark.postgres
+def test_lessons_that_are_added_at_once_get_places_of_their_own(committed_db, ines, at_once):
+    section = make_course(lessons=0).sections.get()
+    at_once(6, lambda number: do_add_lesson(Section.objects.get(pk=section.pk), title=f"L{number}", kind="video"))
+    assert sorted(section.lessons.values_list("position", flat=True)) == [1, 2, 3, 4, 5, 6]
+
+
+def test_whatever_the_code_forgets_a_sold_course_stays(alice):
+    course = make_course(sections=0)
+    grant(alice, course)
+    with pytest.raises(CourseSold):
+        do_delete_course(course)
+    with pytest.raises(ProtectedError):
+        course.delete()
+
+
+@pytest.mark.postgres
+def test_not_even_sql_deletes_a_sold_course(committed_db, alice):
+    grant(alice, make_course(sections=0))
+    with connection.cursor() as cursor, pytest.raises(IntegrityError):
+        cursor.execute("DELETE FROM courses_course")

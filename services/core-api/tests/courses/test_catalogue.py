@@ -1,0 +1,216 @@
+"""What anybody sees of the courses on sale."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from courses.models import Category
+from tests.factories import grant, lessons_of, make_course, make_lesson, make_package
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+def slugs(answer):
+    assert answer.status_code == 200, answer.content
+    return [course["slug"] for course in answer.json()["results"]]
+
+
+def test_a_card_says_what_the_contract_says(api):
+    course = make_course(lessons=1)
+    make_package(make_lesson(course.sections.get(), 2, kind="video"), duration_s=61.5)
+    assert api.get("/api/v1/courses/").json() == {
+        "count": 1,
+        "next": None,
+        "previous": None,
+        "results": [
+            {
+                "id": str(course.id),
+                "slug": "baking",
+                "title": "Baking",
+                "summary": "Bread.",
+                "price": 40,
+                "category": "food",
+                "level": "beginner",
+                "language": "en",
+                "status": "published",
+                "rating": None,
+                "lessons_count": 2,
+                "duration_s": 61.5,
+                "poster_url": None,
+                "enrolled": False,
+            }
+        ],
+    }
+
+
+def test_drafts_and_withdrawn_courses_are_not_on_sale(api):
+    make_course("drafted", status="draft")
+    make_course("withdrawn", status="withdrawn")
+    make_course("sold")
+    assert slugs(api.get("/api/v1/courses/")) == ["sold"]
+
+
+def test_alice_sees_what_she_has(api, alice, bob):
+    grant(alice, make_course())
+    assert api.as_(alice).get("/api/v1/courses/").json()["results"][0]["enrolled"]
+    assert not api.as_(bob).get("/api/v1/courses/").json()["results"][0]["enrolled"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("search=knife", ["carving"]),
+        ("search=KNIFE wood", ["carving"]),
+        ("search=knife bread", []),
+        ("category=craft", ["carving"]),
+        ("category=nothing", []),
+        ("level=advanced", ["carving"]),
+        ("language=de", ["carving"]),
+        ("price_min=41", ["carving"]),
+        ("price_max=40", ["baking"]),
+        ("price_min=40&price_max=60&level=beginner", ["baking"]),
+        ("ordering=price", ["baking", "carving"]),
+        ("ordering=-price", ["carving", "baking"]),
+        ("ordering=title&page_size=1", ["baking"]),
+    ],
+)
+def test_filters_and_orderings_combine(api, asked, found):
+    make_course()
+    craft = Category.objects.create(slug="craft", name="Craft")
+    make_course(
+        "carving", title="Wood and Knife", summary="x", price=60, level="advanced", language="de", category=craft
+    )
+    assert slugs(api.get(f"/api/v1/courses/?{asked}")) == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ("price_min=cheap", "price_min"),
+        ("ordering=random", "ordering"),
+        ("level=guru", "level"),
+        ("price_max=-1", "price_max"),
+    ],
+)
+def test_nonsense_is_named(api, asked, field):
+    answer = api.get(f"/api/v1/courses/?{asked}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert set(answer.json()["errors"]) == {field}
+
+
+def queries(api, path):
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        assert api.get(path).status_code == 200
+    return len(captured)
+
+
+def test_the_number_of_queries_does_not_grow(api, alice):
+    for number in range(3):
+        make_course(f"course-{number}", sections=1)
+    few = [queries(api.as_(alice), path) for path in ("/api/v1/courses/", "/api/v1/courses/course-0/")]
+    for number in range(3, 12):
+        make_course(f"course-{number}", sections=5, lessons=4)
+    many = [queries(api.as_(alice), path) for path in ("/api/v1/courses/", "/api/v1/courses/course-11/")]
+    assert few == many
+    assert many[0] <= 5
+    assert many[1] <= 7
+
+
+def test_a_course_page_has_its_outline(api):
+    course = make_course(sections=2, lessons=1)
+    page = api.get("/api/v1/courses/baking/").json()
+    assert page["description"] == "All about bread."
+    first, second = lessons_of(course)
+    assert [section["title"] for section in page["sections"]] == ["Part 1", "Part 2"]
+    assert page["sections"][0]["lessons"] == [
+        {
+            "id": str(first.id),
+            "title": "Lesson 1",
+            "position": 1,
+            "duration_s": None,
+            "is_preview": True,
+            "kind": "article",
+        }
+    ]
+    assert page["sections"][1]["lessons"][0]["id"] == str(second.id)
+    assert "body" not in str(page)
+
+
+@pytest.mark.parametrize("status", ["draft", "withdrawn"])
+def test_who_sees_a_course_that_is_not_on_sale(api, status, alice, bob, ines, root, make_person):
+    course = make_course(status=status, instructor=ines)
+    grant(alice, course)
+    others = make_person("ivan", "instructor")
+    seen = {
+        person and person.username: (api.as_(person) if person else api).get("/api/v1/courses/baking/").status_code
+        for person in (None, alice, bob, ines, others, root)
+    }
+    assert seen == {None: 404, "alice": 200, "bob": 404, "ines": 200, "ivan": 404, "root": 200}
+
+
+def test_a_made_up_course(api):
+    answer = api.get("/api/v1/courses/made-up/")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+# --- Lessons -------------------------------------------------------------------------------------------------------
+
+
+def test_who_may_open_a_lesson(api, alice, bob, ines, root, make_person, settings):
+    course = make_course(instructor=ines)
+    grant(alice, course)
+    preview, lesson = lessons_of(course)
+    watcher = make_person("wanda", "course_manager")
+    opened = {
+        person and person.username: (api.as_(person) if person else api).get(f"/api/v1/lessons/{lesson.id}/")
+        for person in (None, alice, bob, ines, make_person("ivan", "instructor"), watcher, root)
+    }
+    assert {name: answer.status_code for name, answer in opened.items()} == {
+        None: 401, "alice": 200, "bob": 403, "ines": 200, "ivan": 403, "wanda": 200, "root": 200,
+    }  # fmt: skip
+    assert opened["bob"].json()["code"] == "not_enrolled"
+    assert opened["alice"].json() == {
+        "id": str(lesson.id),
+        "course": "baking",
+        "title": "Lesson 2",
+        "body": "# Flour",
+        "kind": "article",
+        "duration_s": None,
+        "is_preview": False,
+        "video": {"status": "none", "playable": False},
+        "captions": [],
+        "attachments": [],
+        "position_s": 0,
+        "completed": False,
+    }
+    assert api.get(f"/api/v1/lessons/{preview.id}/").status_code == 200
+
+
+def test_lessons_of_courses_not_on_sale(api, alice, bob):
+    course = make_course(status="withdrawn")
+    preview, lesson = lessons_of(course)
+    grant(alice, course)
+    assert api.as_(alice).get(f"/api/v1/lessons/{lesson.id}/").status_code == 200
+    for stranger in (api, api.as_(bob)):
+        for each in (preview.id, lesson.id, uuid.uuid4()):
+            assert stranger.get(f"/api/v1/lessons/{each}/").status_code == 404
+
+
+def test_a_lesson_whose_video_is_ready(api, alice):
+    course = make_course(lessons=0)
+    lesson = make_lesson(course.sections.get(), kind="video")
+    lesson.captions.create(language="de", label="Deutsch", path="captions/x.vtt")
+    lesson.video_assets.create(source="x", status="processing")
+    grant(alice, course)
+    path = f"/api/v1/lessons/{lesson.id}/"
+    assert api.as_(alice).get(path).json()["video"] == {"status": "processing", "playable": False}
+    make_package(lesson, 24)
+    page = api.as_(alice).get(path).json()
+    assert (page["video"], page["duration_s"]) == ({"status": "ready", "playable": True}, 24)
+    assert page["captions"] == [{"language": "de", "label": "Deutsch"}]
