@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import actions, keys
+from accounts import actions, keys, sessions
 from accounts.models import User
 from accounts.serializers import (
     LogoutRequest,
@@ -47,7 +47,7 @@ class TokenView(_Entrance):
         """Log in. 401 `invalid_credentials`, whatever was wrong."""
         body = TokenRequest(data=request.data)
         body.is_valid(raise_exception=True)
-        client = actions.Client(client_address(request), request.headers.get("User-Agent", ""))
+        client = sessions.Client(client_address(request), request.headers.get("User-Agent", ""))
         return Response(asdict(actions.log_in(**body.validated_data, client=client)))
 
 
@@ -57,7 +57,7 @@ class RefreshView(_Entrance):
         """A new pair for a refresh token, which is used up by it. 401 `token_invalid`, `token_superseded`, `token_reused`."""
         body = RefreshRequest(data=request.data)
         body.is_valid(raise_exception=True)
-        pair = actions.refresh(body.validated_data["refresh"], body.validated_data.get("attempt", ""))
+        pair = sessions.refresh(body.validated_data["refresh"], body.validated_data.get("attempt", ""))
         return Response(asdict(pair))
 
 
@@ -98,7 +98,9 @@ class MeView(APIView):
 
 class JwksView(_Entrance):
     @extend_schema(
-        responses=OpenApiResponse(OpenApiTypes.OBJECT, description="A JWK Set (RFC 7517)."), operation_id="jwks"
+        responses=OpenApiResponse(OpenApiTypes.OBJECT, description="A JWK Set (RFC 7517)."),
+        operation_id="jwks",
+        tags=["auth"],
     )
     def get(self, request: Request) -> Response:
         """The public keys that verify access tokens, by `kid`."""

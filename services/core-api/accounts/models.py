@@ -105,6 +105,7 @@ class LoginSession(models.Model):
     end_reason = models.CharField(max_length=20, blank=True)
 
     class Meta:
+        default_permissions = ()  # seen on the person's own page
         indexes = [models.Index(fields=["ended_at"], name="login_session_ended")]
 
     def __str__(self) -> str:
@@ -123,6 +124,7 @@ class RefreshToken(models.Model):
     successor = models.BinaryField(null=True)
 
     class Meta:
+        default_permissions = ()  # nobody's to see
         indexes = [models.Index(fields=["expires_at"], name="refresh_token_expires")]
 
     def __str__(self) -> str:
@@ -138,6 +140,9 @@ class SigningKey(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     signs_from = models.DateTimeField()  # published two minutes before it signs
     verifies_until = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()  # nobody's to see
 
     def __str__(self) -> str:
         return self.kid

@@ -36,6 +36,8 @@ class Schema(AutoSchema):
                 getattr(permission, "label", type(permission).__name__) for permission in self.view.get_permissions()
             ]
             operation["x-permission"] = " and ".join(labels)
+            said = operation.get("description", "")
+            operation["description"] = f"{said}\n\nWho may: {operation['x-permission']}.".strip()
             for status, description in self._refusals(operation, set(labels)):
                 operation["responses"].setdefault(status, refusal(description))
         return operation

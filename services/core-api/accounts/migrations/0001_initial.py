@@ -29,6 +29,9 @@ class Migration(migrations.Migration):
                 ('signs_from', models.DateTimeField()),
                 ('verifies_until', models.DateTimeField(null=True)),
             ],
+            options={
+                'default_permissions': (),
+            },
         ),
         migrations.CreateModel(
             name='User',
@@ -62,6 +65,9 @@ class Migration(migrations.Migration):
                 ('end_reason', models.CharField(blank=True, max_length=20)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='login_sessions', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'default_permissions': (),
+            },
         ),
         migrations.CreateModel(
             name='RefreshToken',
@@ -73,6 +79,9 @@ class Migration(migrations.Migration):
                 ('successor', models.BinaryField(null=True)),
                 ('session', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refresh_tokens', to='accounts.loginsession')),
             ],
+            options={
+                'default_permissions': (),
+            },
         ),
         migrations.AddConstraint(
             model_name='user',

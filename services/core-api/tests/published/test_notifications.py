@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import actions
+from accounts import actions, sessions
 from accounts.models import LoginSession, User
 from tests.conftest import PASSWORD, Api
 from tests.published.conftest import Published
@@ -72,7 +72,7 @@ def test_a_group_loses_a_permission_its_name_or_its_life(ines: User, agnes: User
 
 def test_a_login_ends(alice: User, heard: Heard) -> None:
     first, second = (LoginSession.objects.create(user=alice) for _ in range(2))
-    actions.end_sessions(LoginSession.objects.filter(pk=first.pk), "logged_out")
+    sessions.end_sessions(LoginSession.objects.filter(pk=first.pk), "logged_out")
     assert heard() == [str(alice.pk)]
     first.delete()
     assert heard() == []

@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from accounts import actions
+from accounts import actions, sessions
 from accounts.models import LoginSession, User
 from tests import environment
 from tests.published.conftest import Published
@@ -103,7 +103,7 @@ def test_what_learners_may_stands_in_everybodys_row(committed_db: str, alice: Us
 
 def test_ended_sessions_are_told_for_an_hour(committed_db: str, alice: User) -> None:
     running, ended, old = (LoginSession.objects.create(user=alice) for _ in range(3))
-    actions.end_sessions(LoginSession.objects.filter(pk__in=[ended.pk, old.pk]), "logged_out")
+    sessions.end_sessions(LoginSession.objects.filter(pk__in=[ended.pk, old.pk]), "logged_out")
     LoginSession.objects.filter(pk=old.pk).update(ended_at=timezone.now() - timedelta(minutes=61))
     assert [(row["session_id"], row["user_id"]) for row in rows("ended_session")] == [(ended.pk, alice.pk)]
     assert running.ended_at is None

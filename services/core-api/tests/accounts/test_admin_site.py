@@ -1,0 +1,162 @@
+"""The admin site's pages about people, used as staff use them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from accounts.models import LoginSession, User
+from tests.accounts.test_logging_in import bearer, log_in
+from tests.conftest import PASSWORD, Api
+
+USERS = "/admin/accounts/user/"
+
+
+def admin_of(user: User) -> Client:
+    client = Client()
+    page = client.post("/admin/login/", {"username": user.email, "password": PASSWORD, "next": USERS})
+    assert (page.status_code, page["Location"]) == (302, USERS)
+    return client
+
+
+def form_of(client: Client, user: User, **changes: Any) -> dict[str, Any]:
+    """What the browser would send back from the person's page."""
+    form = client.get(f"{USERS}{user.pk}/change/").context["adminform"].form
+    sent = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items()}
+    sent["groups"] = [group.pk for group in user.groups.all()]
+    sent["user_permissions"] = []
+    inline = {f"login_sessions-{name}": 0 for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
+    return {
+        name: value for name, value in (sent | inline | changes).items() if value is not None and value is not False
+    }
+
+
+@pytest.fixture
+def helper(make_person) -> User:
+    """Staff who may change people, and nothing else."""
+    user: User = make_person("helper", is_staff=True)
+    user.user_permissions.add(*Permission.objects.filter(codename__in=["view_user", "change_user"]))
+    return user
+
+
+def test_nobody_but_staff_enters(alice: User) -> None:
+    answer = Client().post("/admin/login/", {"username": "alice", "password": PASSWORD})
+    assert "staff account" in answer.content.decode()
+    assert Client().get(USERS).status_code == 302
+
+
+def test_people_are_found_by_name_address_and_id(root: User, alice: User, bob: User) -> None:
+    client = admin_of(root)
+    for query in ("alic", "alice@example.org", str(alice.pk)):
+        people = client.get(USERS, {"q": query}).context["cl"].queryset
+        assert [person.username for person in people] == ["alice"]
+    page = client.get(USERS, {"is_active__exact": "0"}).content.decode()
+    assert "0 users" in page
+
+
+def test_every_page_about_people_opens(root: User, alice: User) -> None:
+    LoginSession.objects.create(user=alice, user_agent="Firefox", address="198.51.100.7")
+    client = admin_of(root)
+    page = client.get(f"{USERS}{alice.pk}/change/").content.decode()
+    assert "198.51.100.7" in page
+    for path in (
+        USERS,
+        f"{USERS}add/",
+        f"{USERS}{alice.pk}/password/",
+        f"{USERS}{alice.pk}/history/",
+        "/admin/auth/group/",
+    ):
+        assert client.get(path).status_code == 200
+    assert client.get(f"{USERS}{alice.pk}/delete/").status_code == 403
+
+
+def test_pages_need_no_inline_script(root: User, alice: User) -> None:
+    client = admin_of(root)
+    for path in ("/admin/", USERS, f"{USERS}add/", f"{USERS}{alice.pk}/change/", "/admin/auth/group/add/"):
+        answer = client.get(path)
+        assert "script-src 'self';" in answer["Content-Security-Policy"] + ";"
+        text = answer.content.decode()
+        assert "<script>" not in text
+        assert " onclick=" not in text
+        assert "<style" not in text
+
+
+def test_somebody_is_added_and_can_log_in(root: User, api: Api) -> None:
+    form = {"username": "carol", "email": "carol@example.org", "usable_password": "true"}
+    client = admin_of(root)
+    weak = client.post(f"{USERS}add/", form | {"password1": "carol", "password2": "carol"})
+    assert "too short" in weak.content.decode()
+    answer = client.post(f"{USERS}add/", form | {"password1": PASSWORD, "password2": PASSWORD})
+    assert answer.status_code == 302
+    log_in(api, "carol")
+    twice = client.post(f"{USERS}add/", form | {"username": "CAROL", "password1": PASSWORD, "password2": PASSWORD})
+    assert "That e-mail address is in use." in twice.content.decode()
+
+
+def test_a_new_password_ends_every_login(root: User, alice: User, api: Api) -> None:
+    pair = log_in(api)
+    new = "an entirely different phrase"
+    form = {"password1": new, "password2": new, "usable_password": "true"}
+    assert admin_of(root).post(f"{USERS}{alice.pk}/password/", form).status_code == 302
+    assert bearer(pair["access"]).get("/api/v1/me/").status_code == 401
+    assert api.post("/api/v1/auth/token/refresh/", {"refresh": pair["refresh"]}).status_code == 401
+    log_in(api, password=new)
+
+
+def test_ones_own_new_password_keeps_this_page_and_ends_the_others(root: User) -> None:
+    here, elsewhere = admin_of(root), admin_of(root)
+    new = "an entirely different phrase"
+    form = {"password1": new, "password2": new, "usable_password": "true"}
+    assert here.post(f"{USERS}{root.pk}/password/", form).status_code == 302
+    assert here.get(USERS).status_code == 200
+    assert elsewhere.get(USERS).status_code == 302
+
+
+def test_deactivating_in_the_list_ends_every_login(root: User, alice: User, bob: User, api: Api) -> None:
+    pair = log_in(api)
+    form = {"action": "deactivate", "_selected_action": [alice.pk]}
+    page = admin_of(root).post(USERS, form, follow=True).content.decode()
+    assert "1 deactivated." in page
+    assert bearer(pair["access"]).get("/api/v1/me/").status_code == 401
+    alice.refresh_from_db()
+    bob.refresh_from_db()
+    assert (alice.is_active, bob.is_active) == (False, True)
+
+
+def test_deactivating_on_the_page_does_the_same_and_undoes_nothing(root: User, alice: User, api: Api) -> None:
+    pair = log_in(api)
+    client = admin_of(root)
+    form = form_of(client, alice, is_active=None, name="Alice B.")
+    User.objects.filter(pk=alice.pk).update(email="new@example.org", generation=7)  # while the page is open
+    form["email"] = "new@example.org"
+    answer = client.post(f"{USERS}{alice.pk}/change/", form)
+    assert answer.status_code == 302, answer.context["errors"]
+    alice.refresh_from_db()
+    assert (alice.is_active, alice.name, alice.generation) == (False, "Alice B.", 8)
+    assert bearer(pair["access"]).get("/api/v1/me/").status_code == 401
+
+
+def test_logging_out_everywhere_ends_admin_sessions_too(root: User, fiona: User) -> None:
+    fiona.user_permissions.add(Permission.objects.get(codename="view_user"))
+    fionas = admin_of(fiona)
+    assert fionas.get(USERS).status_code == 200
+    admin_of(root).post(USERS, {"action": "log_out_everywhere", "_selected_action": [fiona.pk]})
+    assert fionas.get(USERS).status_code == 302
+
+
+def test_a_helper_can_neither_become_nor_touch_a_superuser(helper: User, root: User, alice: User) -> None:
+    client = admin_of(helper)
+    form = form_of(client, helper) | {"is_superuser": "on", "groups": [1, 2, 3, 4, 5, 6, 7], "is_staff": "on"}
+    client.post(f"{USERS}{helper.pk}/change/", form)
+    helper.refresh_from_db()
+    assert (helper.is_superuser, helper.groups.count()) == (False, 0)
+    secret = {"password1": PASSWORD[::-1], "password2": PASSWORD[::-1], "usable_password": "true"}
+    assert client.post(f"{USERS}{root.pk}/password/", secret).status_code == 403
+    page = client.post(USERS, {"action": "deactivate", "_selected_action": [root.pk, alice.pk]}, follow=True)
+    assert "1 left alone" in page.content.decode()
+    root.refresh_from_db()
+    assert root.is_active
+    assert root.check_password(PASSWORD)
