@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -36,8 +35,14 @@ def defer(
     again. A task takes no job context, so that it can run in place too; what it raises in place is logged.
     """
     if not settings.ON_POSTGRES:
-        run = partial(task, **kwargs)
-        transaction.on_commit(partial(_run_later, delay_s, run) if delay_s else run, robust=True)
+
+        def run() -> None:  # not a partial: Django names the function when it logs what it raised
+            task(**kwargs)
+
+        def run_later() -> None:
+            _run_later(delay_s, run)
+
+        transaction.on_commit(run_later if delay_s else run, robust=True)
         return
     from procrastinate.exceptions import AlreadyEnqueued
 
