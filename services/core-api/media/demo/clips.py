@@ -21,7 +21,8 @@ def make_clip(lesson: DemoLesson, file: Path) -> None:
     length = seconds(lesson)
     size = f"{lesson.size[0]}x{lesson.size[1]}"
     picture = lesson.picture.format(size=size, seconds=length)
-    code = f"testsrc2=s=284x160:r=25:d={length}"  # which draws its time code without any font
+    # testsrc2 draws a time code without any font; the rest of its picture is cut off.
+    code = f"testsrc2=s=284x160:r=25:d={length},crop=100:30:0:0,scale=200:60:flags=neighbor"
     graph = f"{picture},format=yuv420p[picture];{code},format=yuv420p[code];[picture][code]overlay=W-w-16:16[video]"
     pitch = f"220*pow(2,floor(t/{SLOT_S})/6)"
     tone = f"0.2*sin(2*PI*{pitch}*t)*lt(mod(t,{SLOT_S}),{SPOKEN_S})*min(1,mod(t,{SLOT_S})*20)"

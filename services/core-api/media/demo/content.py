@@ -11,7 +11,7 @@ class DemoLesson:
     body: str = ""
     is_preview: bool = False
     picture: str = ""  # ffmpeg's filter graph of the background; empty: an article
-    size: tuple[int, int] = (854, 480)
+    size: tuple[int, int] = (640, 360)
     spoken: list[tuple[str, str]] = field(default_factory=list)  # captions: English, German
 
 
@@ -63,7 +63,6 @@ VIDEO = DemoCourse(
                 "What compression throws away",
                 picture="mandelbrot=s=320x180:r=25:maxiter=80:end_scale=0.02:end_pts=600,trim=duration={seconds},"
                 "scale={size}:flags=bicubic",
-                size=(640, 360),
                 spoken=[
                     ("Look at the edge of this shape.", "Schauen Sie auf den Rand dieser Form."),
                     ("Your eye follows it, and forgets the rest.", "Ihr Auge folgt ihm und vergisst den Rest."),
@@ -130,7 +129,6 @@ SOUND = DemoCourse(
                 is_preview=True,
                 picture="gradients=s=320x180:r=25:d={seconds}:n=3:seed=21:type=circular:speed=0.015,"
                 "scale={size}:flags=bicubic",
-                size=(640, 360),
                 spoken=[
                     ("Sound is air that swings.", "Schall ist Luft, die schwingt."),
                     ("Swing faster: a higher tone.", "Schneller schwingen: ein höherer Ton."),
@@ -143,7 +141,6 @@ SOUND = DemoCourse(
             DemoLesson(
                 "Pitch and frequency",
                 picture="cellauto=s=214x120:r=25:rule=110:seed=5,trim=duration={seconds},scale={size}:flags=neighbor",
-                size=(640, 360),
                 spoken=[
                     ("Two hundred and twenty swings a second: an A.", "220 Schwingungen je Sekunde: ein A."),
                     ("Twice as many is the A above.", "Doppelt so viele sind das A darüber."),

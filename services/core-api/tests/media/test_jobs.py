@@ -153,7 +153,7 @@ def kill_while_encoding(monkeypatch, media_root):
 
 
 def test_ffmpeg_is_killed_while_encoding(lesson, tmp_path, media_root, monkeypatch):
-    source = clips.make(tmp_path / "long.mp4", size="640x360", seconds=13)
+    source = clips.make(tmp_path / "long.mp4", seconds=20)
     asset = do_add_video(lesson, source)
     with monkeypatch.context() as context:
         killed = kill_while_encoding(context, media_root)
@@ -167,7 +167,7 @@ def test_ffmpeg_is_killed_while_encoding(lesson, tmp_path, media_root, monkeypat
 
 
 def test_the_packager_is_killed_while_encoding(committed_db, lesson, tmp_path, media_root, settings):
-    source = clips.make(tmp_path / "long.mp4", size="640x360", seconds=13)
+    source = clips.make(tmp_path / "long.mp4", seconds=20)
     asset = do_add_video_unqueued(lesson, source)
     packager = subprocess.Popen(
         [

@@ -163,7 +163,7 @@ def test_what_a_phone_wrote_into_the_file_stays_private(tmp_path):
 
 
 def test_progress_rises_to_nearly_all(tmp_path):
-    source = clips.make(tmp_path / "source.mp4", size="640x360", seconds=6)
+    source = clips.make(tmp_path / "source.mp4", seconds=6)
     (tmp_path / "package").mkdir()
     told = []
     make_package(source, tmp_path / "package", told.append)
