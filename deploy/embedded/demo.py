@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from deploy.embedded import background, leftovers
 from deploy.embedded.state import REPOSITORY, AlreadyRunning, State
@@ -95,11 +96,12 @@ def bring_up(system: System, supervisor: Supervisor) -> None:
         with phase("static files"):
             supervisor.run([system.static_files()])
             state.write_note("static", inputs)
+    content = system.load_demo()
+    supervisor.start(content)  # beside the services: it needs the packager, and none of their answers
     with phase("services"):
-        supervisor.start_and_wait(system.services())
-        supervisor.start_and_wait([system.front()])
-    with phase("demo content"):
-        supervisor.run([system.load_demo()], show=True)
+        supervisor.start_and_wait([*system.services(), system.front()])
+    with phase("demo content"), Progress(state.logs / f"{content.name}.log") as progress:
+        supervisor.wait_until_ended([content], progress.show)
 
 
 @contextmanager
@@ -107,6 +109,33 @@ def phase(name: str) -> Iterator[None]:
     began = time.monotonic()
     yield
     print(f"  {name:<22}{time.monotonic() - began:6.1f} s", flush=True)
+
+
+class Progress:
+    """Shows the newest line of a log: over the one before at a terminal, else now and then."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self.shown = ""
+        self.next_time = 0.0
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.shown and sys.stdout.isatty():
+            print("\r\033[K", end="", flush=True)
+
+    def show(self) -> None:
+        if time.monotonic() < self.next_time or not self.log.exists():
+            return
+        *_, line = ["", *self.log.read_text(errors="replace").splitlines()]
+        if line == self.shown:
+            return
+        at_terminal = sys.stdout.isatty()
+        print(f"\r\033[K  {line[:76]}" if at_terminal else f"  {line}", end="" if at_terminal else "\n", flush=True)
+        self.shown = line
+        self.next_time = time.monotonic() + (0.3 if at_terminal else 5)
 
 
 def public_port() -> int:

@@ -33,7 +33,7 @@ class StopRequested(Exception):
 
 @dataclass(frozen=True)
 class Program:
-    """One process to run. `stage` orders starting and, backwards, stopping; `ready` says whether it can be used."""
+    """One process to run. `stage` orders stopping, last one first; `ready` says whether it can be used; `ends`, that it may end."""
 
     name: str
     command: Sequence[str]
@@ -41,6 +41,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     stage: int = 1
     ready: Callable[[], bool] = lambda: True
+    ends: bool = False
     stop_signal: signal.Signals = signal.SIGTERM
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -55,24 +56,19 @@ class Supervisor:
         """A signal handler: only remembers, so that nothing is ever half-started."""
         self._stop_requested = True
 
-    def start(self, program: Program, show: bool = False) -> subprocess.Popen[bytes]:
-        """Starts it, writing to its log or, with `show`, to ours. In a session of its own: Ctrl-C is the manager's to handle."""
-        environment = {**program.environment, leftovers.MARK: self.state.mark}
-        log = None if show else self.state.fresh_log(program.name).open("ab")
-        try:
+    def start(self, program: Program) -> subprocess.Popen[bytes]:
+        """Starts it, writing to its log, in a session of its own: Ctrl-C is the manager's to handle."""
+        with self.state.fresh_log(program.name).open("ab") as log:
             process = subprocess.Popen(
                 program.command,
                 cwd=program.cwd,
-                env=environment,
+                env={**program.environment, leftovers.MARK: self.state.mark},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
                 **program.options,
             )
-        finally:
-            if log:
-                log.close()
         self.running[program.name] = (program, process)
         self._write_notes()
         return process
@@ -95,12 +91,29 @@ class Supervisor:
                 f"{slow} is not ready after {seconds:.0f} s. The end of its log:\n{self.tail(slow)}"
             ) from error
 
-    def run(self, programs: Sequence[Program], show: bool = False, seconds: float = 600) -> None:
-        """Runs programs that end by themselves, side by side; raises `Failed` with the log's end if one does not succeed."""
-        names = [program.name for program in programs]
+    def run(self, programs: Sequence[Program], seconds: float = 900) -> None:
+        """Runs programs that end by themselves, side by side."""
         for program in programs:
-            self.start(program, show)
-        self._wait_for(lambda: all(self.running[name][1].poll() == 0 for name in names), seconds, may_end=names)
+            self.start(program)
+        self.wait_until_ended(programs, seconds=seconds)
+
+    def wait_until_ended(
+        self, programs: Sequence[Program], meanwhile: Callable[[], None] = lambda: None, seconds: float = 900
+    ) -> None:
+        """Returns when each has ended with status 0; raises `Failed` with the log's end if one does not."""
+        names = [program.name for program in programs]
+
+        def all_ended() -> bool:
+            meanwhile()
+            return all(self.running[name][1].poll() == 0 for name in names)
+
+        try:
+            self._wait_for(all_ended, seconds)
+        except TimeoutError as error:
+            slow = next(name for name in names if self.running[name][1].poll() is None)
+            raise Failed(
+                f"{slow} has not ended after {seconds:.0f} s. The end of its log:\n{self.tail(slow)}"
+            ) from error
         for name in names:
             del self.running[name]
         self._write_notes()
@@ -130,20 +143,20 @@ class Supervisor:
                 process.wait()
         leftovers.end([child for child in families if child.is_running()], patience=2)
 
-    def _wait_for(self, condition: Callable[[], bool], seconds: float, may_end: Sequence[str] = ()) -> None:
+    def _wait_for(self, condition: Callable[[], bool], seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             if self._stop_requested:
                 raise StopRequested
-            self._check(may_end)
+            self._check()
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{', '.join(may_end)}: no end after {seconds:.0f} s")
+                raise TimeoutError
             time.sleep(0.05)
 
-    def _check(self, may_end: Sequence[str]) -> None:
-        for name, (_, process) in self.running.items():
+    def _check(self) -> None:
+        for name, (program, process) in self.running.items():
             status = process.poll()
-            if status is not None and not (status == 0 and name in may_end):
+            if status is not None and not (status == 0 and program.ends):
                 how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
                 raise Failed(f"{name} {how}. The end of its log:\n{self.tail(name)}")
 

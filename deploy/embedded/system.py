@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from deploy.embedded import account, nginx
@@ -82,24 +83,24 @@ class System:
 
     def migrations(self) -> list[Program]:
         return [
-            self._python("migrate-core", "core-api", "manage.py", "migrate", "--noinput", owner=True),
-            self._python("migrate-stream", "stream-gateway", "-m", "stream_gateway.migrate", owner=True),
-            self._python("migrate-chat", "chat-gateway", "manage.py", "migrate", "--noinput", owner=True),
+            self._task("migrate-core", "core-api", "manage.py", "migrate", "--noinput", owner=True),
+            self._task("migrate-stream", "stream-gateway", "-m", "stream_gateway.migrate", owner=True),
+            self._task("migrate-chat", "chat-gateway", "manage.py", "migrate", "--noinput", owner=True),
         ]
 
     def static_files(self) -> Program:
-        return self._python("collectstatic", "core-api", "manage.py", "collectstatic", "--noinput", "--clear")
+        return self._task("collectstatic", "core-api", "manage.py", "collectstatic", "--noinput", "--clear")
 
     def services(self) -> list[Program]:
         gunicorn = ("-m", "gunicorn", "config.wsgi:application", "-c", "config/gunicorn.py")
         return [
-            self._python("core-api", "core-api", *gunicorn, ready=self._answers("core-api")),
-            self._python("worker", "core-api", "manage.py", "worker"),
-            self._python("packager", "core-api", "manage.py", "packager"),
-            self._python(
+            self._service("core-api", "core-api", *gunicorn, ready=self._answers("core-api")),
+            self._service("worker", "core-api", "manage.py", "worker"),
+            self._service("packager", "core-api", "manage.py", "packager"),
+            self._service(
                 "stream-gateway", "stream-gateway", "-m", "stream_gateway", ready=self._answers("stream-gateway")
             ),
-            self._python("chat-gateway", "chat-gateway", "-m", "realtime.serve", ready=self._answers("chat-gateway")),
+            self._service("chat-gateway", "chat-gateway", "-m", "realtime.serve", ready=self._answers("chat-gateway")),
         ]
 
     def front(self) -> Program:
@@ -121,20 +122,24 @@ class System:
         return Program("nginx", command, self.state.nginx, _inherited(), stage=2, ready=ready)
 
     def load_demo(self) -> Program:
-        accounts = str(self.state.accounts)
-        return self._python("load-demo", "core-api", "manage.py", "load_demo", "--accounts-file", accounts, "--wait")
+        arguments = ("manage.py", "load_demo", "--accounts-file", str(self.state.accounts), "--wait")
+        program = self._task("load-demo", "core-api", *arguments)
+        return replace(
+            program, environment={**program.environment, "LECTERN_LOG_LEVEL": "warning"}
+        )  # its progress is enough
 
-    def _python(
-        self, name: str, service: str, *arguments: str, owner: bool = False, ready: Callable[[], bool] | None = None
-    ) -> Program:
+    def _service(self, name: str, service: str, *arguments: str, ready: Callable[[], bool] = lambda: True) -> Program:
+        return Program(name, [sys.executable, *arguments], SERVICES / service, self._environment(service), ready=ready)
+
+    def _task(self, name: str, service: str, *arguments: str, owner: bool = False) -> Program:
+        """A command that ends by itself; `owner`: as the database role that may change the schema."""
         environment = self._environment(service, owner)
-        command = [sys.executable, *arguments]
-        return Program(name, command, SERVICES / service, environment, ready=ready or (lambda: True))
+        return Program(name, [sys.executable, *arguments], SERVICES / service, environment, ends=True)
 
     def _answers(self, service: str) -> Callable[[], bool]:
         return answers(f"http://127.0.0.1:{self.ports[service]}/readyz")
 
-    def _environment(self, service: str, owner: bool) -> dict[str, str]:
+    def _environment(self, service: str, owner: bool = False) -> dict[str, str]:
         """As deploy/contracts.md lists it. The owner role's address is given to migrations alone."""
         role = service.partition("-")[0]
         environment = _inherited() | {

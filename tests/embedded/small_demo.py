@@ -33,20 +33,20 @@ ACCOUNTS = '{"base_url": "", "accounts": {"learner": {"username": "lena", "email
 
 class SmallSystem(System):
     def migrations(self) -> list[Program]:
-        return [self._python("migrate-core", "core-api", "-c", "print('migrated')", owner=True)]
+        return [self._task("migrate-core", "core-api", "-c", "print('migrated')", owner=True)]
 
     def static_files(self) -> Program:
-        return self._python("collectstatic", "core-api", "-c", "pass")
+        return self._task("collectstatic", "core-api", "-c", "pass")
 
     def services(self) -> list[Program]:
         return [
-            self._python(name, name, "-c", SERVER, str(self.ports[name]), name, ready=self._answers(name))
+            self._service(name, name, "-c", SERVER, str(self.ports[name]), name, ready=self._answers(name))
             for name in ("core-api", "stream-gateway", "chat-gateway")
         ]
 
     def load_demo(self) -> Program:
         write = f"import pathlib, sys; pathlib.Path(sys.argv[1]).write_text({ACCOUNTS!r})"
-        return self._python("load-demo", "core-api", "-c", write, str(self.state.accounts))
+        return self._task("load-demo", "core-api", "-c", write, str(self.state.accounts))
 
 
 if __name__ == "__main__":

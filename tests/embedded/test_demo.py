@@ -103,7 +103,7 @@ def test_a_service_that_dies_is_named_with_its_last_words_and_everything_stops(s
 
 
 def test_a_start_in_the_background_that_fails_says_why(stopped: Demo) -> None:
-    failed = stopped.call("start", SMALL_DEMO_DIES="core-api")
+    failed = stopped.call("start", SMALL_DEMO_DIES="core-api", SMALL_DEMO_STUCK="core-api")
     assert failed.returncode == 1
     assert "core-api ended with status 3" in failed.stdout
 

@@ -152,10 +152,10 @@ def test_one_that_is_killed_is_noticed(supervisor: Supervisor) -> None:
 
 def test_programs_run_side_by_side_and_a_failure_shows_the_end_of_its_log(supervisor: Supervisor) -> None:
     began = time.monotonic()
-    supervisor.run([program(name, "import time; time.sleep(0.7)") for name in ("a", "b")])
+    supervisor.run([program(name, "import time; time.sleep(0.7)", ends=True) for name in ("a", "b")])
     assert time.monotonic() - began < 1.4
     with pytest.raises(Failed, match=r"c ended with status 1[^$]*boom"):
-        supervisor.run([program("c", "raise SystemExit('boom')")])
+        supervisor.run([program("c", "raise SystemExit('boom')", ends=True)])
 
 
 def test_later_stages_stop_before_earlier_ones(supervisor: Supervisor, tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_request_to_stop_is_honoured_while_waiting(supervisor: Supervisor) -> 
 
 def test_the_log_of_the_run_before_is_kept_once(supervisor: Supervisor) -> None:
     for word in ("first", "second"):
-        supervisor.run([program("talker", f"print({word!r})")])
+        supervisor.run([program("talker", f"print({word!r})", ends=True)])
     assert (supervisor.state.logs / "talker.log").read_text() == "second\n"
     assert (supervisor.state.logs / "talker.log.1").read_text() == "first\n"
 
