@@ -95,7 +95,9 @@ def one_of(*allowed: str) -> Callable[[str], str]:
 
 def postgres(url: str) -> dict[str, Any]:
     """Django's database settings from a PostgreSQL URL."""
+    if urlsplit(url).scheme not in {"postgres", "postgresql"}:
+        raise ValueError(url)
     settings: dict[str, Any] = environ.Env.db_url_config(url)
-    if settings.get("ENGINE") != "django.db.backends.postgresql" or not settings.get("NAME"):
+    if not settings.get("NAME"):
         raise ValueError(url)
     return settings

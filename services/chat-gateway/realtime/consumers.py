@@ -46,7 +46,7 @@ class Shut(Exception):
 class TicketSocket(AsyncWebsocketConsumer):
     person: Person
     claims: Claims
-    ticket: uuid.UUID
+    facts: TicketFacts
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.runtime: Runtime = scope["state"]["runtime"]
@@ -119,11 +119,12 @@ class TicketSocket(AsyncWebsocketConsumer):
         facts = await self.runtime.store.facts([ticket] if ticket else [])
         if not facts or not person.may_see(facts[0]):
             raise Shut(FORBIDDEN)
-        self.person, self.claims, self.ticket = person, claims, facts[0].id
-        self.runtime.hub.join(self, facts[0])
+        self.person, self.claims, self.facts = person, claims, facts[0]
+        self.runtime.hub.join(self)
         self.inside = True
+        await self._still_allowed()  # access that shrank before the join was told to nobody here
         self._watch_expiry()
-        log.info("socket_opened", ticket=str(self.ticket), user=str(person.id), protocol=self.shaken.subprotocol)
+        log.info("socket_opened", ticket=str(self.facts.id), user=str(person.id), protocol=self.shaken.subprotocol)
         if not self.shaken.typed:
             since = self.shaken.since
             self._deliver_from(facts[0].head_seq if since is None else min(since, facts[0].head_seq))
@@ -135,7 +136,7 @@ class TicketSocket(AsyncWebsocketConsumer):
             self.writing.cancel()
         if self.inside:
             self.runtime.hub.leave(self)
-            log.info("socket_closed", ticket=str(self.ticket), user=str(self.person.id), code=self.code)
+            log.info("socket_closed", ticket=str(self.facts.id), user=str(self.person.id), code=self.code)
 
     # --- frames in
 
@@ -180,7 +181,7 @@ class TicketSocket(AsyncWebsocketConsumer):
 
     async def _start(self, frame: frames.Hello | frames.Sync) -> None:
         """From `since` on; one beyond the newest message would miss what comes next, so it counts as the newest."""
-        facts = await self.runtime.store.facts([self.ticket])
+        facts = await self.runtime.store.facts([self.facts.id])
         head = facts[0].head_seq
         if isinstance(frame, frames.Hello):
             await self._tell(frames.welcome(head))
@@ -196,7 +197,7 @@ class TicketSocket(AsyncWebsocketConsumer):
             return
         try:
             with metrics.APPENDING.time():
-                row = await self.runtime.store.append(await self._still_allowed(), self.ticket, body, client_id)
+                row = await self.runtime.store.append(await self._still_allowed(), self.facts.id, body, client_id)
         except Refused as refused:
             if refused.facts is None or not self.person.may_see(refused.facts):
                 raise Shut(FORBIDDEN) from refused
@@ -207,7 +208,7 @@ class TicketSocket(AsyncWebsocketConsumer):
             return
         if client_id is not None:
             await self._tell(frames.ack(client_id, row.seq))
-        self.runtime.hub.announce(TicketEvent(self.ticket, row.seq))
+        self.runtime.hub.announce(TicketEvent(self.facts.id, row.seq))
 
     async def _refresh(self, token: str) -> None:
         try:
@@ -239,7 +240,7 @@ class TicketSocket(AsyncWebsocketConsumer):
             await self.shut(shut.code)
 
     async def _read(self, after: int, limit: int) -> list[MessageRow]:
-        return await self.runtime.store.messages_after(self.ticket, after, limit)
+        return await self.runtime.store.messages_after(self.facts.id, after, limit)
 
     async def _deliver(self, row: MessageRow) -> None:
         await self._tell(frames.message(row) if self.shaken.typed else frames.plain_message(row))
@@ -271,6 +272,7 @@ class TicketSocket(AsyncWebsocketConsumer):
 
     async def ticket_changed(self, facts: TicketFacts) -> None:
         """Another state, agent or category; who may see it no more goes."""
+        self.facts = facts
         if not self.person.may_see(facts):
             await self.shut(FORBIDDEN)
         elif self.shaken.typed and self.writer:
@@ -281,7 +283,7 @@ class TicketSocket(AsyncWebsocketConsumer):
         """Access shrank somewhere: is this person still somebody who may see this ticket?"""
         try:
             await self._still_allowed()
-            facts = await self.runtime.store.facts([self.ticket])
+            facts = await self.runtime.store.facts([self.facts.id])
             if not facts or not self.person.may_see(facts[0]):
                 raise Shut(FORBIDDEN)
         except Shut as shut:

@@ -23,10 +23,10 @@ RECHECK_AFTER = 0.5  # seconds, while the database is away
 
 
 class Socket(Protocol):
-    """What the hub asks of a socket that was let in."""
+    """What the hub asks of a socket that was let in. `facts` is what it was told of its ticket last."""
 
-    ticket: uuid.UUID
     person: Person
+    facts: TicketFacts
 
     def wake(self, seq: int) -> None: ...
     async def ticket_changed(self, facts: TicketFacts) -> None: ...
@@ -34,35 +34,25 @@ class Socket(Protocol):
     async def shut(self, code: int) -> None: ...
 
 
-class Room:
-    """A ticket's open sockets and what they were told of it."""
-
-    __slots__ = ("facts", "sockets")
-
-    def __init__(self, facts: TicketFacts) -> None:
-        self.facts = facts
-        self.sockets: set[Socket] = set()
-
-
 class Hub:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.tell_others: Callable[[TicketEvent], None] = lambda _event: None  # one process, unless there is Redis
-        self._rooms: dict[uuid.UUID, Room] = {}
+        self._rooms: dict[uuid.UUID, set[Socket]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
 
-    def join(self, socket: Socket, facts: TicketFacts) -> None:
-        self._rooms.setdefault(socket.ticket, Room(facts)).sockets.add(socket)
+    def join(self, socket: Socket) -> None:
+        self._rooms.setdefault(socket.facts.id, set()).add(socket)
 
     def leave(self, socket: Socket) -> None:
-        if room := self._rooms.get(socket.ticket):
-            room.sockets.discard(socket)
-            if not room.sockets:
-                del self._rooms[socket.ticket]
+        if room := self._rooms.get(socket.facts.id):
+            room.discard(socket)
+            if not room:
+                del self._rooms[socket.facts.id]
 
     def sockets(self) -> list[Socket]:
-        return [socket for room in self._rooms.values() for socket in room.sockets]
+        return [socket for room in self._rooms.values() for socket in room]
 
     def agents(self) -> set[uuid.UUID]:
         """Who answers tickets and has a socket open here."""
@@ -78,12 +68,10 @@ class Hub:
 
     def hint(self, event: TicketEvent) -> None:
         """Something was committed somewhere."""
-        room = self._rooms.get(event.ticket)
-        if room is None:
-            return
-        for socket in room.sockets:
+        room = self._rooms.get(event.ticket, set())
+        for socket in room:
             socket.wake(event.seq)
-        if event.changed:
+        if room and event.changed:
             self.spawn(self._look_at([event.ticket]))
 
     def access_changed(self, user: str) -> None:
@@ -98,13 +86,9 @@ class Hub:
 
     async def _look_at(self, tickets: list[uuid.UUID]) -> None:
         for facts in await self._store.facts(tickets):
-            room = self._rooms.get(facts.id)
-            if room is None:
-                continue
-            known, room.facts = room.facts, facts
-            for socket in list(room.sockets):
+            for socket in list(self._rooms.get(facts.id, set())):
                 socket.wake(facts.head_seq)
-                if describes_another(known, facts):
+                if not socket.facts.looks_like(facts):
                     await socket.ticket_changed(facts)
 
     async def _recheck(self, socket: Socket) -> None:
@@ -126,11 +110,3 @@ class Hub:
             pass  # the sweep comes back to it
         except Exception:
             log.exception("socket_task_failed")
-
-
-def describes_another(known: TicketFacts, now: TicketFacts) -> bool:
-    return (known.state, known.assignee_username, known.category_id) != (
-        now.state,
-        now.assignee_username,
-        now.category_id,
-    )

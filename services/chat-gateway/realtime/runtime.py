@@ -10,6 +10,7 @@ import structlog
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import Error as DjangoDatabaseError
+from django.db import connections
 
 from realtime import metrics
 from realtime.freshness import ChangeListener, YesCache
@@ -31,6 +32,12 @@ log = structlog.get_logger()
 assign_waiting = database_sync_to_async(assignment.assign_waiting, thread_sensitive=False)
 
 
+def discard_broken_connections() -> None:
+    """All of REST's at once; finding them one by one, psycopg's pool pauses for 1, 2, 4 … s between two of them."""
+    if pool := connections["default"].pool:  # type: ignore[attr-defined]  # PostgreSQL's wrapper has one
+        pool.check()
+
+
 class Runtime:
     def __init__(self) -> None:
         self.verifier = verifier
@@ -41,8 +48,14 @@ class Runtime:
         if self.hints:
             self.hub.tell_others = self.hints.tell
         self.people: YesCache[Person] = YesCache()
-        self.changes = ChangeListener(settings.DATABASE_URL, [self.people], self.hub.access_changed)
+        self.changes = ChangeListener(settings.DATABASE_URL, [self.people], self._access_changed)
         self.draining = False
+
+    def _access_changed(self, user: str) -> None:
+        """By core's notification; or (empty) the listener is connected anew, so PostgreSQL may have been restarted."""
+        self.hub.access_changed(user)
+        if not user:
+            self.hub.spawn(asyncio.to_thread(discard_broken_connections))
 
     async def person(self, claims: Claims) -> Person | None:
         """The person behind verified claims, or None where the token counts no more. From the cache for moments."""

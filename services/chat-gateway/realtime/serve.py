@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from config import settings  # first of all: a missing variable is told before the rest takes its time to import
+
+# isort: split
 import socket
 from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
-from django.conf import settings
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from realtime.asgi import application  # sets Django up

@@ -13,15 +13,12 @@ from typing import Any
 import django
 import pytest
 
-SERVICE = Path(__file__).resolve().parents[1]
-ROOT = SERVICE.parents[1]
-sys.path[:0] = [str(ROOT), str(SERVICE)]
-
 from deploy.embedded.databases import ROLES, database_url, make_database
 from tests import sockets
 from tests.server import ChatServer
 from tests.world import KEYS, User, World, publish
 
+SERVICE = Path(__file__).resolve().parents[1]
 POSTGRES = os.environ.get("LECTERN_TEST_POSTGRES", "")
 if not POSTGRES:
     pytest.exit("run: python -m deploy.embedded.testbed -- pytest services/chat-gateway", 2)
@@ -80,30 +77,30 @@ def world(database: None) -> Iterator[World]:
     world.connection.close()
 
 
-@pytest.fixture()
+@pytest.fixture
 def category(world: World) -> tuple[Any, str]:
     return world.category()
 
 
-@pytest.fixture()
+@pytest.fixture
 def alice(world: World) -> User:
     """A learner."""
     return world.user("alice")
 
 
-@pytest.fixture()
+@pytest.fixture
 def bob(world: World, category: tuple[Any, str]) -> User:
     """An agent of `category`."""
     return world.agent("bob", category[0])
 
 
-@pytest.fixture()
+@pytest.fixture
 def mallory(world: World) -> User:
     """A learner with no part in anything."""
     return world.user("mallory")
 
 
-@pytest.fixture()
+@pytest.fixture
 def call() -> Any:
     """call(user, "POST", "/tickets/", {…}): the answer of /chat/v1/tickets/ in this process."""
     from rest_framework.test import APIClient
@@ -123,7 +120,7 @@ def call() -> Any:
     return call
 
 
-@pytest.fixture()
+@pytest.fixture
 def ticket(call: Any, alice: User, category: tuple[Any, str]) -> Any:
     """alice's ticket; bob, who answers its category, is not online."""
     answer = call(alice, "POST", "/tickets/", {"category": category[1], "subject": "Help", "message": "It is dark."})
@@ -138,7 +135,7 @@ def running_server(world: World) -> Iterator[ChatServer]:
     running.stop()
 
 
-@pytest.fixture()
+@pytest.fixture
 async def server(running_server: ChatServer) -> AsyncIterator[ChatServer]:
     """The real server, with Redis where there is one. What a test opened is closed after it."""
     yield running_server

@@ -30,7 +30,7 @@ def publish(core_owner_url: str) -> None:
     with psycopg.connect(core_owner_url, autocommit=True) as connection:
         for view, columns in PUBLISHED.items():
             connection.execute(f"CREATE TABLE core.{view} ({columns})")
-            connection.execute(f"CREATE VIEW published.{view} AS SELECT * FROM core.{view}")
+            connection.execute(f"CREATE VIEW published.{view} AS TABLE core.{view}")
             connection.execute(f"GRANT SELECT ON published.{view} TO lectern_chat, lectern_stream")
 
 

@@ -6,7 +6,7 @@ All take named parameters. Unqualified answers are the row shapes below.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 MESSAGE_COLUMNS = "seq, id, client_id, sender_id, sender_username, body, created_at"
@@ -87,3 +87,7 @@ class TicketFacts:
     state: str
     assignee_username: str | None
     head_seq: int
+
+    def looks_like(self, other: TicketFacts) -> bool:
+        """Whether state, agent and category are the same; the number of messages is another matter."""
+        return replace(self, head_seq=other.head_seq) == other

@@ -1,0 +1,312 @@
+"""What survives when a part dies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+import uuid
+from collections.abc import AsyncIterator
+
+import httpx
+import psycopg
+import pytest
+from django.db import connections
+
+from deploy.embedded.redis import Redis, find_program
+from realtime import hints
+from tests import sockets
+from tests.conftest import DATABASE, POSTGRES, url
+from tests.server import ChatServer, wait_for
+from tests.sockets import ask, opened, talking
+from tickets.events import TicketEvent
+
+needs_redis = pytest.mark.skipif(find_program() is None, reason="no Redis here")
+
+
+@pytest.fixture
+async def own_server(world) -> AsyncIterator[ChatServer]:
+    """A server that the test may kill."""
+    server = ChatServer().start()
+    yield server
+    await sockets.close_all()
+    server.stop(9)
+
+
+@pytest.fixture
+def own_redis():
+    redis = Redis(find_program() or "")
+    redis.start()
+    yield redis
+    redis.stop()
+
+
+async def test_what_was_acknowledged_is_there_after_kill_9(own_server, ticket, alice):
+    client = await talking(own_server, ticket["id"], alice)
+    for number in range(10):
+        await client.send(type="message", client_id=f"k{number}", message=f"k{number}")
+        acknowledged = await client.next("ack")
+    own_server.stop(9)
+    own_server.start()
+    client = await talking(own_server, ticket["id"], alice)
+    kept = await client.messages(11)
+    assert acknowledged["seq"] == 11
+    assert [m["client_id"] for m in kept[1:]] == [f"k{number}" for number in range(10)]
+
+
+async def test_a_message_whose_ack_was_lost_is_sent_again_and_kept_once(own_server, ticket, alice):
+    client = await talking(own_server, ticket["id"], alice)
+    sent = [client.send(type="message", client_id=f"k{number}", message=f"k{number}") for number in range(10)]
+    await asyncio.gather(*sent)
+    own_server.stop(9)  # some are committed, some are not, few are acknowledged
+    own_server.start()
+    client = await talking(own_server, ticket["id"], alice, since=1)
+    for number in range(10):
+        await client.send(type="message", client_id=f"k{number}", message=f"k{number}")
+    heard = await client.messages(10)
+    assert [m["seq"] for m in heard] == list(range(2, 12))
+    assert {m["client_id"] for m in heard} == {f"k{number}" for number in range(10)}
+
+
+async def test_sigterm_closes_with_1012_and_ends(own_server, ticket, alice):
+    client = await talking(own_server, ticket["id"], alice)
+    plain = await opened(own_server.chat(ticket["id"], f"?token={alice.token()}"))
+    ended = asyncio.create_task(asyncio.to_thread(own_server.stop))
+    assert await client.closed() == 1012
+    assert await plain.closed() == 1012
+    assert await ended in (0, -15)
+    log = own_server.log.read_text()
+    assert '"event":"stopping"' in log
+    assert "Traceback" not in log
+    assert "failed" not in log
+
+
+@needs_redis
+async def test_two_processes_hear_each_other_and_a_redis_that_restarts_loses_nothing(
+    own_redis, world, ticket, alice, bob
+):
+    servers = [ChatServer(REDIS_URL=own_redis.url).start() for _ in range(2)]
+    try:
+        a = await talking(servers[0], ticket["id"], alice)
+        b = await talking(servers[1], ticket["id"], bob)
+        await b.messages(1)
+        await a.send(type="message", client_id="before", message="before")
+        await a.next("ack")
+        began = time.monotonic()
+        assert (await b.messages(1))[0]["client_id"] == "before"
+        assert time.monotonic() - began < 1  # by a hint, not by the sweep
+        own_redis.stop()
+        await a.send(type="message", client_id="during", message="during")
+        assert (await a.next("ack"))["seq"] == 3
+        assert (await b.messages(1))[0]["client_id"] == "during"  # by the sweep
+        own_redis.start()
+        await a.send(type="message", client_id="after", message="after")
+        assert (await b.messages(1))[0]["client_id"] == "after"
+        assert await b.silent()
+    finally:
+        await sockets.close_all()
+        for server in servers:
+            server.stop()
+
+
+async def test_without_redis_one_process_serves(world, ticket, alice, bob):
+    server = ChatServer(REDIS_URL="").start()
+    try:
+        a, b = await talking(server, ticket["id"], alice), await talking(server, ticket["id"], bob)
+        await b.messages(1)
+        await a.send(type="message", client_id="x", message="Hello")
+        assert (await b.messages(1))[0]["message"] == "Hello"
+        assert "without_redis" in server.log.read_text()
+    finally:
+        await sockets.close_all()
+        server.stop()
+
+
+@needs_redis
+async def test_an_idle_subscription_outlives_the_defaults_of_redis_py(own_redis, ticket):
+    heard: asyncio.Queue[TicketEvent] = asyncio.Queue()
+
+    async def on_gap() -> None:
+        pass
+
+    listener = hints.Hints(own_redis.url, heard.put_nowait, on_gap, probe_after=0.2)
+    speaker = hints.Hints(own_redis.url, heard.put_nowait, on_gap)
+    tasks = [asyncio.create_task(listener.listen_forever()), asyncio.create_task(speaker.publish_forever())]
+    await asyncio.sleep(1.5)  # several rounds of silence, ping, pong
+    connected = listener.connected
+    event = TicketEvent(uuid.uuid4(), 7, True)
+    speaker.tell(event)
+    assert await asyncio.wait_for(heard.get(), 5) == event
+    assert connected
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+def outage():
+    """outage.begin() refuses the runtime role's connections and ends those that are there; outage.end()."""
+    with psycopg.connect(POSTGRES, autocommit=True) as admin:
+
+        class Outage:
+            def cut(self) -> None:
+                admin.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usename = %s",
+                    [DATABASE, "lectern_chat"],
+                )
+
+            def begin(self) -> None:
+                admin.execute("ALTER ROLE lectern_chat NOLOGIN")
+                self.cut()
+
+            def end(self) -> None:
+                admin.execute("ALTER ROLE lectern_chat LOGIN")
+
+        outage = Outage()
+        yield outage
+        outage.end()
+        connections.close_all()  # the test's own were cut too
+        connections["default"].close_pool()
+
+
+async def test_connections_that_break_are_not_noticed(server, outage, ticket, alice, bob):
+    a, b = await talking(server, ticket["id"], alice), await talking(server, ticket["id"], bob)
+    await b.messages(1)
+    for number in range(3):
+        outage.cut()
+        await a.send(type="message", client_id=f"n{number}", message="Still here")
+        assert (await a.next("ack"))["seq"] == number + 2
+        assert (await b.messages(1))[0]["seq"] == number + 2
+        assert (await ask(server, alice, "GET", f"/tickets/{ticket['id']}/")).json()["head_seq"] == number + 2
+
+
+async def test_while_the_database_is_away_nothing_is_acknowledged_and_nothing_is_lost(
+    server, outage, ticket, alice, bob
+):
+    a, b = await talking(server, ticket["id"], alice), await talking(server, ticket["id"], bob)
+    await b.messages(1)
+    outage.begin()
+    await a.send(type="message", client_id="x", message="Anybody?")
+    error = await a.next("error")
+    assert (error["code"], error["client_id"]) == ("unavailable", "x")
+    refused = await ask(server, alice, "GET", "/tickets/")
+    assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(f"{server.url}/readyz")).status_code == 503
+    assert await (await opened(server.chat(ticket["id"], f"?token={bob.token()}"))).closed() == 1013
+    outage.end()
+    await a.send(type="message", client_id="x", message="Anybody?")
+    assert (await a.next("ack"))["seq"] == 2
+    assert (await b.messages(1))[0]["client_id"] == "x"
+    await asyncio.to_thread(wait_for, lambda: httpx.get(f"{server.url}/readyz").status_code == 200)
+
+
+@pytest.mark.long
+async def test_who_does_not_read_is_closed_with_4408(server, ticket, alice):
+    with psycopg.connect(url("chat_owner"), autocommit=True) as connection:
+        connection.execute(
+            """
+            INSERT INTO chat.message (id, ticket_id, seq, sender_id, sender_username, body, created_at)
+            SELECT gen_random_uuid(), %(ticket)s, n, %(user)s, 'alice', repeat('x', 4000), now()
+              FROM generate_series(2, 3000) n
+            """,
+            {"ticket": ticket["id"], "user": alice.id},
+        )
+        connection.execute("UPDATE chat.ticket SET head_seq = 3000 WHERE id = %s", [ticket["id"]])
+    began = time.monotonic()
+    client = await opened(server.chat(ticket["id"], f"?token={alice.token()}&since=0"), max_queue=1, ping_interval=None)
+    await asyncio.sleep(12)  # the point is not to read for longer than the limit
+    assert await client.closed() == 4408
+    assert time.monotonic() - began > 10
+
+
+async def test_hints_that_nobody_hears_cost_latency_only(server, world, ticket, alice):
+    """Another way in than this process: nobody is told, the sweep finds it."""
+    from tickets import actions, people
+
+    client = await talking(server, ticket["id"], alice)
+    await client.messages(1)
+
+    def write() -> None:
+        from django.db import connection
+
+        person = people.find(people.Claims(alice.id, alice.username, 0, alice.session, 0))
+        assert person
+        actions.append_message(person, ticket["id"], "From elsewhere", None)
+        connection.close()
+
+    await asyncio.to_thread(write)
+    assert (await client.messages(1))[0]["message"] == "From elsewhere"
+
+
+async def test_an_agents_open_socket_keeps_them_present(own_server, world, category, alice, bob):
+    from datetime import timedelta
+
+    from django.db.models.functions import Now
+
+    from tickets.models import AgentStatus
+
+    await ask(own_server, bob, "PUT", "/agents/me/", {"status": "online"})
+    body = {"category": category[1], "subject": "Help", "message": "Please"}
+    ticket = (await ask(own_server, alice, "POST", "/tickets/", body)).json()
+    assert ticket["assignee"] == bob.username
+    await AgentStatus.objects.filter(user_id=bob.id).aupdate(lease_until=Now() + timedelta(seconds=3))
+    client = await talking(own_server, ticket["id"], bob)
+    deadline = time.monotonic() + 8
+    while not await AgentStatus.objects.filter(user_id=bob.id, lease_until__gt=Now() + timedelta(seconds=30)).aexists():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)
+    await AgentStatus.objects.filter(user_id=bob.id).aupdate(lease_until=Now() - timedelta(seconds=70))
+    await client.connection.close()
+    learner = await talking(own_server, ticket["id"], alice)
+    gone = await learner.next("assigned")
+    assert gone in (
+        {"type": "assigned", "state": "queued", "assignee": None},
+        {"type": "assigned", "state": "open", "assignee": bob.username},  # renewed in the very same moment
+    )
+
+
+def test_no_token_and_no_message_is_in_any_log(running_server, world, ticket, alice, bob):
+    """A real conversation with ?token=, good and bad, at log level debug."""
+    tokens = [alice.token(), alice.token(typ="refresh"), alice.token(aud="others")]
+    secret_text = "the drains are blocked again"
+
+    async def talk() -> None:
+        for token in tokens:
+            client = await opened(running_server.chat(ticket["id"], f"?token={token}"))
+            await client.send(message=secret_text) if token == tokens[0] else await client.closed()
+        await ask(running_server, bob, "POST", f"/tickets/{ticket['id']}/messages/", {"message": secret_text})
+        await ask(running_server, bob, "POST", f"/tickets/{ticket['id']}/messages/?token={tokens[0]}", {"message": ""})
+        await sockets.close_all()
+
+    asyncio.run(talk())
+    log = running_server.log.read_text()
+    assert '"event":"socket_opened"' in log
+    assert '"event":"request"' in log
+    assert secret_text not in log
+    for token in tokens:
+        assert token not in log
+        assert token.rpartition(".")[2] not in log
+
+
+def test_a_request_is_one_json_line_with_nginxs_request_id(running_server, alice):
+    identity = os.urandom(16).hex()
+    headers = {"Authorization": f"Bearer {alice.token()}", "X-Request-ID": identity}
+    answer = httpx.get(f"{running_server.url}/chat/v1/tickets/?state=open", headers=headers)
+    assert answer.headers["X-Request-ID"] == identity
+    lines = wait_for(lambda: [line for line in running_server.log.read_text().splitlines() if identity in line])
+    assert len(lines) == 1
+    line = json.loads(lines[0])
+    assert line.pop("duration_ms") > 0
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "level": "info",
+        "service": "chat-gateway",
+        "event": "request",
+        "request_id": identity,
+        "method": "GET",
+        "path": "/chat/v1/tickets/",
+        "status": 200,
+        "user": str(alice.id),
+    }
