@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
-from pathlib import Path
 from typing import Any
 
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # gunicorn has no types
 
-# The workers' counters meet in this folder (config/metrics.py). Set before prometheus_client is first imported.
-_metrics = os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="lectern-metrics-"))
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    # The workers' counters meet in this folder (config/metrics.py). Named before prometheus_client is first imported.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics = tempfile.mkdtemp(prefix="lectern-metrics-")
+    _master = os.getpid()
+
+    @atexit.register
+    def forget_metrics() -> None:
+        if os.getpid() == _master:  # the workers inherit this function
+            shutil.rmtree(_metrics, ignore_errors=True)
 
 
 class JsonLogger(Logger):
@@ -42,8 +49,3 @@ def child_exit(server: Any, worker: Any) -> None:
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # partly untyped
-
-
-def on_exit(server: Any) -> None:
-    if Path(_metrics).name.startswith("lectern-metrics-"):
-        shutil.rmtree(_metrics, ignore_errors=True)

@@ -47,7 +47,12 @@ def configure(options: dict[str, Any]) -> None:
                 "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}
             },
             "root": {"handlers": ["stdout"], "level": options["level"]},
-            "loggers": {"django.server": {"level": "ERROR"}, "django.request": {"level": "ERROR"}},
+            "loggers": {
+                "django.server": {"level": "ERROR"},
+                "django.request": {"level": "ERROR"},
+                "procrastinate.blueprints": {"level": "WARNING"},  # it tells at each start which tasks there are
+                "procrastinate.periodic": {"level": "WARNING"},
+            },
         }
     )
 

@@ -28,7 +28,7 @@ def required(name: str, should_be: str, in_development: str) -> str:
 def secret(name: str) -> str:
     should_be = "a long random text, in a file named by " + name + "_FILE or in the variable itself"
     value = env.text(name, should_be, env.development_secret(name) if DEBUG else None)
-    if len(value) < 32:
+    if len(value) < 32 and not DEBUG:
         stop(name, "is too short", "at least 32 characters, such as the output of `openssl rand -base64 48`")
     return value
 
@@ -103,7 +103,7 @@ TEMPLATES = [
 
 # --- Data --------------------------------------------------------------------------------------------------------
 _database_should_be = "a PostgreSQL URL, postgres://user:password@host:5432/database"
-_database_url = required("DATABASE_URL", _database_should_be, f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
+_database_url = required("DATABASE_URL", _database_should_be, f"sqlite:///{(BASE_DIR / 'db.sqlite3').as_posix()}")
 DATABASES = {"default": env.database("DATABASE_URL", _database_should_be, _database_url)}
 if "migrate" in sys.argv:  # as the owner of the tables; nothing else ever connects as that role
     DATABASES["default"] = env.database("MIGRATION_DATABASE_URL", _database_should_be, _database_url)
@@ -216,10 +216,8 @@ CSRF_COOKIE_NAME = "__Host-lectern-csrf" if BEHIND_TLS else "lectern-csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if BEHIND_TLS else 0
-SECURE_PROXY_SSL_HEADER = (
-    "HTTP_X_FORWARDED_PROTO",
-    "https",
-)  # config/client_address.py drops it unless a proxy said it
+# config/client_address.py drops the header unless a trusted proxy sent it.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # --- The rest ----------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

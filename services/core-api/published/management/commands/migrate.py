@@ -35,6 +35,7 @@ class Command(DjangoMigrate):
         if looks_only or connection.vendor != "postgresql":
             self._migrate(connection, *args, **options)
             return
+        _require_roles(connection)
         with _one_at_a_time(connection):
             if apps.is_installed("procrastinate.contrib.django") and not options["app_label"]:
                 super().handle(*args, **options | {"app_label": QUEUE})
@@ -61,6 +62,16 @@ class Command(DjangoMigrate):
             keys.signing_key()
         except keys.KeyUnreadable as error:
             raise CommandError(str(error)) from error
+
+
+def _require_roles(connection: BaseDatabaseWrapper) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT to_regnamespace('core') IS NULL OR to_regnamespace('published') IS NULL"
+            " OR to_regrole('lectern_stream') IS NULL OR to_regrole('lectern_chat') IS NULL"
+        )
+        if cursor.fetchone()[0]:
+            raise CommandError("This database has no roles and schemas yet: run deploy/postgres/roles.sql in it first.")
 
 
 @contextmanager

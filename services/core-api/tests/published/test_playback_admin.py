@@ -1,0 +1,82 @@
+"""Playback sessions in the admin site, over what stream-gateway publishes."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from accounts.models import User
+from tests import environment
+from tests.accounts.test_admin_site import admin_of
+from tests.published.conftest import Published
+
+pytestmark = pytest.mark.postgres
+
+PAGE = "/admin/published/playbacksession/"
+PLAYBACK = "018f0000-0000-7000-8000-000000000001"
+OVER = "018f0000-0000-7000-8000-000000000002"
+
+# As deploy/contracts.md has them. stream-gateway's own tests hold the real ones to the same page.
+STREAM = """
+CREATE TABLE stream.session (playback_id uuid PRIMARY KEY, user_id uuid, lesson_id uuid, package_id uuid, kind text,
+    started_at timestamptz, last_seen_at timestamptz, ended_at timestamptz, end_reason text, client_address inet, user_agent text);
+CREATE VIEW stream_published.playback_session AS SELECT * FROM stream.session;
+CREATE FUNCTION stream_published.end_playback(playback_id uuid) RETURNS bool LANGUAGE sql SECURITY DEFINER AS $$
+    WITH ended AS (UPDATE stream.session s SET ended_at = now(), end_reason = 'ended'
+                    WHERE s.playback_id = $1 AND ended_at IS NULL RETURNING 1) SELECT EXISTS (SELECT FROM ended) $$;
+GRANT SELECT ON stream_published.playback_session TO lectern_core;
+"""
+ROW = """
+INSERT INTO stream.session VALUES (%s, %s, %s, %s, 'hls', now() - interval '1 hour', now(), NULL, NULL, '198.51.100.7', 'hls.js')
+"""
+
+
+@pytest.fixture
+def playing(committed_db: str, alice: User, lathe: Published) -> None:
+    """alice watches, and somebody without an account watched a preview."""
+    with psycopg.connect(environment.database_address("stream_owner", committed_db)) as connection:
+        connection.execute(STREAM)
+        connection.execute(ROW, [PLAYBACK, alice.pk, lathe.lesson.pk, lathe.package.pk])
+        connection.execute(ROW, [OVER, None, lathe.lesson.pk, lathe.package.pk])
+        connection.execute("UPDATE stream.session SET ended_at = now(), end_reason = 'closed' WHERE user_id IS NULL")
+
+
+def shown(client: Client, **query: str) -> list[str]:
+    return [str(row.pk) for row in client.get(PAGE, query).context["cl"].result_list]
+
+
+def test_the_page_says_what_is_missing_where_stream_gateway_is(committed_db: str, root: User) -> None:
+    answer = admin_of(root).get(PAGE, follow=True)
+    assert answer.redirect_chain == [("/admin/", 302)]
+    assert "its migrations have not been run here" in answer.content.decode()
+
+
+def test_sessions_are_listed_with_names_and_filtered(playing: None, root: User) -> None:
+    client = admin_of(root)
+    page = client.get(PAGE).content.decode()
+    for text in ("alice", "Safety", "The lathe", "somebody watching a preview"):
+        assert text in page
+    assert shown(client, playing="yes") == [PLAYBACK]
+    assert shown(client, playing="no") == [OVER]
+    assert shown(client, q="alice@example.org") == [PLAYBACK]
+    assert client.get(f"{PAGE}{PLAYBACK}/change/").status_code == 200
+    assert client.get(f"{PAGE}add/").status_code == client.get(f"{PAGE}{PLAYBACK}/delete/").status_code == 403
+
+
+def test_ending_a_playback_asks_stream_gateway(playing: None, root: User) -> None:
+    client = admin_of(root)
+    form = {"action": "end_playback", "_selected_action": [PLAYBACK, OVER]}
+    page = client.post(PAGE, form, follow=True).content.decode()
+    assert "1 ended; the others were over already." in page
+    assert shown(client, playing="yes") == []
+
+
+def test_who_may_only_look_cannot_end(playing: None, make_person) -> None:
+    carol = make_person("carol", is_staff=True)
+    carol.user_permissions.add(Permission.objects.get(codename="view_playbacksession"))
+    client = Client()
+    client.force_login(carol)
+    client.post(PAGE, {"action": "end_playback", "_selected_action": [PLAYBACK]})
+    assert shown(client, playing="yes") == [PLAYBACK]
