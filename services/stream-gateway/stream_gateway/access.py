@@ -33,6 +33,10 @@ REFUSALS = {
 }
 
 
+class AccessLost(Problem):
+    """Refused for what core-api says, while the session still stands as playing: whoever catches this may end it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Package:
     """One packaging of a lesson's video. `path` lies below LECTERN_MEDIA_ROOT and never changes its content."""
@@ -72,7 +76,7 @@ SELECT CASE
          WHEN end_reason = 'superseded' THEN 'playback_superseded'
          WHEN ended_at IS NOT NULL OR over_at <= now() THEN 'access_ended'
          WHEN NOT coalesce(CASE WHEN user_id IS NULL THEN open_to_all ELSE viewer_good AND entitled END, false)
-           THEN 'access_ended'
+           THEN 'access_lost'
          WHEN path IS NULL THEN 'not_found'
          ELSE 'yes'
        END AS verdict,
@@ -188,6 +192,8 @@ async def _decide(database: Database, playback: UUID, secret: bytes | None, clai
     row = await database.one(DECIDE, {"playback": playback, "cookie": secret, **_token(claims)})
     verdict = row["verdict"] if row else "not_found"
     metrics.DECISIONS.labels(verdict).inc()
+    if verdict == "access_lost":
+        raise AccessLost(problems.ACCESS_ENDED)
     if row is None or verdict in REFUSALS:
         raise Problem(REFUSALS[verdict])
     package = Package(row["package_id"], row["path"], row["duration_s"])

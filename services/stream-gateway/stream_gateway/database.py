@@ -14,8 +14,8 @@ from stream_gateway.freshness import hang_up_after
 
 Connection = AsyncConnection[DictRow]
 
-WAIT = 2.0  # seconds for a connection
-CHECK = 0.5  # seconds to find that a pooled one still lives
+WAIT = 3.0  # seconds for a connection
+CHECK = 1.0  # seconds to find that a pooled one still lives
 ANSWER = 3.0  # seconds for everything that one request asks
 OPTIONS = "-c statement_timeout=2500 -c lock_timeout=2500 -c idle_in_transaction_session_timeout=10000"
 

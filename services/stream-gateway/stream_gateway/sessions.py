@@ -8,6 +8,7 @@ import secrets
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 import structlog
@@ -80,16 +81,16 @@ async def open_progressive(database: Database, start: Start, claims: Claims, cli
         return Playback(opened.id, claims.user, start.lesson, start.package, until)
 
 
-async def end_session(database: Database, playback: UUID) -> None:
-    """Ended by its viewer; once more is as good as once. Who may do it is decided before (access.may_end)."""
+async def end_session(database: Database, playback: UUID, reason: Literal["viewer", "access_ended"]) -> None:
+    """Ends it; once more is as good as once. Who may do it is decided before (access.may_end)."""
     statement = """
         WITH ended AS (
-            UPDATE playback_session SET ended_at = now(), end_reason = 'viewer'
+            UPDATE playback_session SET ended_at = now(), end_reason = %(reason)s
              WHERE id = %(playback)s AND ended_at IS NULL RETURNING user_id
         )
         SELECT pg_notify('access_changed', coalesce(user_id::text, '')) FROM ended
     """
-    await database.one(statement, {"playback": playback})
+    await database.one(statement, {"playback": playback, "reason": reason})
 
 
 class LastSeen:

@@ -72,6 +72,33 @@ async def test_a_database_that_went_silent(open_gateway: Open, wire: Wire, alice
         assert await recovered(client, address)
 
 
+async def test_an_answer_that_never_comes(
+    open_gateway: Open, wire: Wire, alice: Person, lesson: Lesson, owner: Any, databases: Databases
+) -> None:
+    """The connection was good when it was taken, and the statement is on its way: silence begins in the middle."""
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%AS verdict%%'"
+    async with open_gateway(DATABASE_URL=wire.address) as client:
+        address = (await client.start(alice, lesson))["manifest_url"]
+        with databases.superuser() as superuser, owner.transaction():
+            owner.execute("LOCK TABLE stream.playback_session")
+            asking = asyncio.create_task(client.get(address))
+            await until(lambda: superuser.execute(waiting).fetchone() is not None, seconds=2)
+            wire.freeze()
+        async with asyncio.timeout(5):
+            assert code(await asking) == (503, "unavailable")
+        wire.cut()
+        wire.thaw()
+
+
+async def test_a_restarted_database_costs_nobody_an_answer(
+    client: Client, databases: Databases, alice: Person, lesson: Lesson
+) -> None:
+    address = (await client.start(alice, lesson))["manifest_url"]
+    with databases.superuser() as superuser:
+        superuser.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lectern_stream'")
+    assert (await client.get(address)).status_code == 200
+
+
 async def test_it_starts_while_the_database_is_away(
     open_gateway: Open, wire: Wire, alice: Person, lesson: Lesson
 ) -> None:

@@ -129,13 +129,16 @@ async def test_a_made_up_playback_is_not_found(client: Client, alice: Person, pl
 
 @pytest.mark.parametrize("takes_away", ["refund", "deactivate", "erase", "log_out_everywhere", "end_login"])
 async def test_what_takes_access_away_stops_the_next_segment_within_a_second(
-    client: Client, alice: Person, lesson: Lesson, world: World, takes_away: str
+    client: Client, alice: Person, lesson: Lesson, world: World, owner: Any, takes_away: str
 ) -> None:
     started = await client.start(alice, lesson)
     for _ in range(3):
         assert (await client.get(segment(started))).status_code == 200
     getattr(world, takes_away)(alice)
     await refused_within_a_second(lambda: client.get(segment(started)), (403, "access_ended"))
+    assert code(await client.get(segment(started))) == (403, "access_ended")
+    row = owner.execute("SELECT end_reason FROM stream.playback_session WHERE id = %s", [started["playback"]])
+    assert row.fetchone() == ("access_ended",)
 
 
 async def test_her_old_token_is_refused_as_well(client: Client, alice: Person, lesson: Lesson, world: World) -> None:
@@ -181,6 +184,8 @@ async def test_a_no_is_never_kept(client: Client, world: World, lesson: Lesson) 
     world.refund(dave)
     await refused_within_a_second(lambda: client.get(segment(started)), (403, "access_ended"))
     world.enrol(dave, lesson)
+    assert code(await client.get(segment(started))) == (403, "access_ended")  # that session is over
+    started = await client.start(dave, lesson)
     assert (await client.get(segment(started))).status_code == 200
 
 

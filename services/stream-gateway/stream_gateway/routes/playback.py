@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from stream_gateway import access, problems, sessions
-from stream_gateway.access import Playback
+from stream_gateway.access import AccessLost, Playback
 from stream_gateway.delivery import ASK_AGAIN, CAPTIONS, IN_PACKAGE, TYPES
 from stream_gateway.gateway import Gateway, TheGateway
 from stream_gateway.manifest import Caption, captions_of, captions_playlist, with_captions
@@ -116,7 +116,13 @@ async def get_file(
 ) -> Response:
     """A file of the session's package, or of the lesson's captions."""
     cookie = request.cookies.get(COOKIE)
-    playing = await access.may_have_bytes(gateway.database, gateway.playing, playback, cookie, claims)
+    try:
+        playing = await access.may_have_bytes(gateway.database, gateway.playing, playback, cookie, claims)
+    except AccessLost:
+        await sessions.end_session(
+            gateway.database, playback, "access_ended"
+        )  # the admin site should not show it as playing
+        raise
     request.state.user = playing.user
     answer = await _file(request, gateway, playing, file)
     gateway.last_seen.note(playback)
@@ -135,7 +141,7 @@ async def end_playback(
 ) -> None:
     """Ends it. Ending an ended one is fine."""
     await access.may_end(gateway.database, playback, request.cookies.get(COOKIE), claims)
-    await sessions.end_session(gateway.database, playback)
+    await sessions.end_session(gateway.database, playback, "viewer")
     gateway.playing.drop_all()
     response.delete_cookie(COOKIE, path=_path(playback), secure=gateway.settings.secure, httponly=True, samesite="lax")
 
