@@ -71,7 +71,9 @@ def do_record_checkout(row: IdempotencyKey, topup: TopUp, checkout: Checkout) ->
 def refresh_topup(topup: TopUp) -> None:
     """Asks the provider how a top-up stands and applies the answer, as if it were an event. Raises ProviderError, KeyError."""
     provider = providers()[topup.provider]
-    apply_event(provider.name, provider.fetch(topup))
+    event = provider.fetch(topup)
+    if event.kind != "other":
+        apply_event(provider.name, event)
 
 
 def apply_event(provider: str, event: Event) -> None:

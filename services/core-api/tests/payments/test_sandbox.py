@@ -133,3 +133,4 @@ def test_a_lost_webhook_is_made_good_by_asking_the_provider(api, alice, topup):
 def test_asking_about_an_open_payment_changes_nothing(api, topup):
     refresh_topup(TopUp.objects.get())
     assert TopUp.objects.get().status == "pending"
+    assert not ProviderEvent.objects.exists()

@@ -95,7 +95,6 @@ def test_the_provider_is_called_outside_of_any_transaction(committed_db, api, al
     assert order_pack(api.as_(alice)).status_code == 201
 
 
-@pytest.mark.postgres
 def test_one_key_twenty_times_at_once_is_one_intent(at_once, api, alice):
     client = api.as_(alice)
     answers = at_once(20, lambda number: order_pack(client, key="the-same"))

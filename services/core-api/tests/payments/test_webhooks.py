@@ -135,7 +135,6 @@ def test_an_unknown_provider_is_not_found(api):
     assert api.post("/api/v1/payments/paypal/webhook/", {}).status_code == 404
 
 
-@pytest.mark.postgres
 def test_fifty_copies_at_once_credit_once(at_once, api, alice):
     topup = order_pack(api.as_(alice)).json()
     event = event_of(topup)
@@ -146,7 +145,6 @@ def test_fifty_copies_at_once_credit_once(at_once, api, alice):
     books.assert_books_are_right()
 
 
-@pytest.mark.postgres
 def test_different_events_at_once_credit_once(at_once, api, alice):
     topup = order_pack(api.as_(alice)).json()
     events = [event_of(topup, "paid" if number % 2 else "failed", id=f"evt_{number}") for number in range(16)]

@@ -4,12 +4,14 @@ import json
 from datetime import timedelta
 from unittest.mock import ANY
 
+import psycopg
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from courses.models import Course
 from learning.models import Enrolment
-from tests import books
+from tests import books, environment
 from wallet.models import Order, Posting, Wallet
 
 
@@ -190,3 +192,30 @@ def test_a_body_that_makes_no_sense_is_refused_by_name(api, alice, name, body):
 def test_a_stranger_buys_nothing(api):
     books.course("knots")
     assert problem(books.buy(api)) == (401, "not_authenticated")
+
+
+@pytest.mark.postgres
+def test_a_purchase_notifies_nobody_and_enqueues_nothing_a_refund_notifies(committed_db, api, alice, root):
+
+    books.course("knots", price=40)
+    books.give(alice, 100)
+    with psycopg.connect(environment.database_address(None, committed_db), autocommit=True) as listener:
+        listener.execute("LISTEN access_changed")
+        order = books.buy(api.as_(alice)).json()["id"]
+        key = {"Idempotency-Key": books.new_key()}
+        api.as_(root).post(f"/api/v1/orders/{order}/refund/", {"reason": "x"}, headers=key)
+        heard = [notification.payload for notification in listener.notifies(timeout=10, stop_after=1)]
+        heard += [notification.payload for notification in listener.notifies(timeout=0.2)]
+    assert heard == [str(alice.pk)]  # one: the refund's
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM procrastinate_jobs")
+        assert cursor.fetchone() == (0,)
+
+
+def test_a_purchase_takes_a_bounded_number_of_round_trips(committed_db, api, alice, django_assert_max_num_queries):
+    books.course("knots", price=40)
+    books.give(alice, 100)
+    client = api.as_(alice)
+    client.get("/api/v1/wallet/")
+    with django_assert_max_num_queries(15):
+        assert books.buy(client).status_code == 201

@@ -1,13 +1,9 @@
 """The same wallet, many requests at once. Each of these has its own database, where commits are real."""
 
-import pytest
-
 from accounts.models import User
 from learning.models import Enrolment
 from tests import books
 from wallet.models import Order, Posting, Wallet
-
-pytestmark = pytest.mark.postgres
 
 
 def codes(answers):

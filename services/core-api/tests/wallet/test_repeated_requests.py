@@ -1,13 +1,16 @@
 """Requests that are sent again, and keys that are used again."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connections, transaction
+from django.utils import timezone
 
 from tests import books
 from wallet.idempotency import RequestKey, do_claim
 from wallet.models import IdempotencyKey, Order, Wallet
+from wallet.tasks import purge_idempotency_keys
 
 
 def test_the_same_request_again_is_answered_the_same_and_done_once(api, alice):
@@ -95,3 +98,14 @@ def test_a_twin_that_runs_for_long_is_answered_busy(committed_db, api, alice):
     assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (409, "busy", "1")
     assert books.buy(client, key="k-1").status_code == 201
     assert IdempotencyKey.objects.count() == 1
+
+
+def test_keys_are_forgotten_after_a_week(api, alice):
+    books.course("taster", price=0)
+    books.buy(api.as_(alice), "taster", key="k-1")
+    purge_idempotency_keys()
+    assert IdempotencyKey.objects.count() == 1
+    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(days=8))
+    purge_idempotency_keys()
+    assert not IdempotencyKey.objects.exists()
+    assert books.buy(api.as_(alice), "taster", key="k-1").json()["code"] == "already_enrolled"
