@@ -16,7 +16,7 @@ import httpx
 import psycopg
 import pytest
 from contract.vectors import SigningKeys
-from world import World
+from world import Lesson, Person, World
 
 from deploy.embedded.databases import ROLES, database_url, make_database
 from stream_gateway.app import create_app
@@ -78,6 +78,18 @@ def world(databases: Databases, keys: SigningKeys, media_root: Path) -> Iterator
     made = World(databases.url("core_owner"), keys, media_root)
     yield made
     made.connection.close()
+
+
+@pytest.fixture
+def lesson(world: World) -> Lesson:
+    return world.lesson()
+
+
+@pytest.fixture
+def alice(world: World, lesson: Lesson) -> Person:
+    alice = world.person("alice")
+    world.enrol(alice, lesson)
+    return alice
 
 
 @pytest.fixture(scope="session")

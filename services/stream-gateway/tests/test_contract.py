@@ -8,21 +8,9 @@ from typing import Any
 import pytest
 from conftest import Client, Open, code
 from fastapi.routing import APIRoute
-from world import Lesson, Person, World
+from world import Lesson, Person
 
 from stream_gateway import logs
-
-
-@pytest.fixture
-def lesson(world: World) -> Lesson:
-    return world.lesson()
-
-
-@pytest.fixture
-def alice(world: World, lesson: Lesson) -> Person:
-    alice = world.person("alice")
-    world.enrol(alice, lesson)
-    return alice
 
 
 def routes(client: Client) -> list[APIRoute]:

@@ -20,13 +20,6 @@ def lesson(world: World) -> Lesson:
 
 
 @pytest.fixture
-def alice(world: World, lesson: Lesson) -> Person:
-    alice = world.person("alice")
-    world.enrol(alice, lesson)
-    return alice
-
-
-@pytest.fixture
 async def base(client: Client, alice: Person, lesson: Lesson) -> str:
     return f"/stream/v1/p/{(await client.start(alice, lesson))['playback']}"
 

@@ -11,21 +11,9 @@ import pytest
 from conftest import Client, Databases, Open, code, until
 from contract.vectors import BAD, SigningKeys
 from frozen import Wire
-from world import Lesson, Person, World
+from world import Lesson, Person
 
 from stream_gateway.migrate import migrate
-
-
-@pytest.fixture
-def lesson(world: World) -> Lesson:
-    return world.lesson()
-
-
-@pytest.fixture
-def alice(world: World, lesson: Lesson) -> Person:
-    alice = world.person("alice")
-    world.enrol(alice, lesson)
-    return alice
 
 
 @pytest.fixture

@@ -17,18 +17,6 @@ from stream_gateway.verifier import Claims
 SOMEWHERE = Whence("127.0.0.1", "tests")
 
 
-@pytest.fixture
-def lesson(world: World) -> Lesson:
-    return world.lesson()
-
-
-@pytest.fixture
-def alice(world: World, lesson: Lesson) -> Person:
-    alice = world.person("alice")
-    world.enrol(alice, lesson)
-    return alice
-
-
 def playing(owner: Any, person: Person) -> int:
     (count,) = owner.execute(
         "SELECT count(*) FROM stream.playback_session WHERE user_id = %s AND ended_at IS NULL", [person.id]

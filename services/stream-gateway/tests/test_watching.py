@@ -12,19 +12,6 @@ import pytest
 from conftest import Client, Open, code, refused_within_a_second, until
 from world import Lesson, Person, World
 
-
-@pytest.fixture
-def lesson(world: World) -> Lesson:
-    return world.lesson()
-
-
-@pytest.fixture
-def alice(world: World, lesson: Lesson) -> Person:
-    alice = world.person("alice")
-    world.enrol(alice, lesson)
-    return alice
-
-
 SEGMENT = "video-360-00001.m4s"
 
 
