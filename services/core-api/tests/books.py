@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from accounts.models import User
 from courses.models import Course
 from wallet import actions
+from wallet.errors import Busy
 from wallet.locking import money_transaction
 from wallet.reconcile import differences
 
@@ -24,6 +26,18 @@ def give(person: User, credits: int) -> None:
 
 def buy(client: Any, slug: str = "knots", key: str | None = None, **body: Any) -> Any:
     return client.post("/api/v1/orders/", {"course": slug, **body}, headers={"Idempotency-Key": key or new_key()})
+
+
+def patiently(call: Callable[[], Any]) -> Any:
+    """What `call` gives in the end, repeated while it is told "busy", as every client is told to do."""
+    for _ in range(30):
+        try:
+            answer = call()
+        except Busy:
+            continue
+        if getattr(answer, "status_code", None) != 409 or answer.json()["code"] != "busy":
+            return answer
+    raise AssertionError("busy thirty times")
 
 
 def new_key() -> str:
