@@ -35,7 +35,8 @@ from tickets.serializers import (
 
 
 class ChatView(APIView):
-    permission: ClassVar[str | dict[str, str]] = AUTHENTICATED
+    permission: ClassVar[str] = AUTHENTICATED
+    http_method_names = ["get", "head", "post", "put"]
 
     def person(self) -> Person:
         return cast(Person, self.request.user)

@@ -1,4 +1,4 @@
-"""Deny by default: a view says what each of its methods needs, in `permission`; one that does not say answers nobody."""
+"""Deny by default: a view says what it needs, in `permission`; one that does not say answers nobody."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ PUBLIC = "public"
 AUTHENTICATED = "authenticated"  # any person; which tickets they see is decided by queries.visible_to
 
 
-def needed(view: APIView, method: str) -> str | None:
-    """What `method` of `view` needs: PUBLIC, AUTHENTICATED, a permission's name, or None: not declared."""
-    declared: str | dict[str, str] | None = getattr(view, "permission", None)
-    return declared.get(method) if isinstance(declared, dict) else declared
+def needed(view: APIView) -> str | None:
+    """What `view` needs: PUBLIC, AUTHENTICATED, a permission's name, or None: not declared."""
+    declared: str | None = getattr(view, "permission", None)
+    return declared
 
 
 class Declared(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
-        method = request.method or ""
-        needs = needed(view, method)
-        if needs == PUBLIC or method not in view.allowed_methods:  # the latter is answered 405
+        needs = needed(view)
+        if needs == PUBLIC or request.method not in view.allowed_methods:  # the latter is answered 405
             return True
         person = cast("Person | None", request.user)
         if person is None:

@@ -35,10 +35,10 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 class Schema(AutoSchema):
     def get_extensions(self) -> dict[str, Any]:
-        return {"x-permission": needed(self.view, self.method)}
+        return {"x-permission": needed(self.view)}
 
     def get_auth(self) -> list[dict[str, list[str]]]:
-        return [] if needed(self.view, self.method) == PUBLIC else [{"Bearer": []}]
+        return [] if needed(self.view) == PUBLIC else [{"Bearer": []}]
 
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix("/chat/v1/").partition("/")[0]]
