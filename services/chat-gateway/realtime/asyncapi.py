@@ -48,6 +48,7 @@ CLOSE_CODES = {
     handshake.TOO_SLOW: "did not read for 10 s",
     handshake.TOO_FAST: "went on sending beyond 5 frames a second",
     1009: "a frame of more than 16 KiB",
+    handshake.FAILED: "something went wrong here, and is logged: come back with `since`",
     handshake.RESTARTING: "the server restarts: come back with `since`",
     handshake.TRY_LATER: "the server cannot check anything now: come back with `since`",
 }

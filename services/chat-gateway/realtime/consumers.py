@@ -16,7 +16,16 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from realtime import frames, handshake, metrics
 from realtime.delivery import Writer
-from realtime.handshake import FORBIDDEN, MALFORMED, NOT_AUTHENTICATED, RESTARTING, TOO_FAST, TOO_SLOW, TRY_LATER
+from realtime.handshake import (
+    FAILED,
+    FORBIDDEN,
+    MALFORMED,
+    NOT_AUTHENTICATED,
+    RESTARTING,
+    TOO_FAST,
+    TOO_SLOW,
+    TRY_LATER,
+)
 from realtime.limits import FrameLimit
 from realtime.runtime import Runtime
 from realtime.store import OUTAGE, Refused
@@ -111,7 +120,7 @@ class TicketSocket(AsyncWebsocketConsumer):
             raise Shut(TRY_LATER) from error
 
     async def _admit(self, claims: Claims) -> None:
-        """Checks the person and the ticket; joins before anything is read, so that nothing falls in between."""
+        """Checks the person and the ticket; joins before any message is read, so that none falls in between."""
         person = await self.runtime.person(claims)
         if person is None:
             raise Shut(NOT_AUTHENTICATED)
@@ -206,9 +215,9 @@ class TicketSocket(AsyncWebsocketConsumer):
         except OUTAGE:
             await self._tell(frames.error("unavailable", "Not acknowledged. Send it again shortly.", **about))
             return
+        self.runtime.hub.announce(TicketEvent(self.facts.id, row.seq))  # even if the sender is gone meanwhile
         if client_id is not None:
             await self._tell(frames.ack(client_id, row.seq))
-        self.runtime.hub.announce(TicketEvent(self.facts.id, row.seq))
 
     async def _refresh(self, token: str) -> None:
         try:
@@ -238,6 +247,9 @@ class TicketSocket(AsyncWebsocketConsumer):
             pass  # the peer is gone; the connection says so too
         except Shut as shut:
             await self.shut(shut.code)
+        except Exception:
+            log.exception("delivery_failed", ticket=str(self.facts.id))
+            await self.shut(FAILED)
 
     async def _read(self, after: int, limit: int) -> list[MessageRow]:
         return await self.runtime.store.messages_after(self.facts.id, after, limit)
