@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,16 +22,20 @@ FINISH_WITHIN = 20.0  # seconds that running jobs get after SIGTERM
 log = structlog.get_logger("lectern.jobs")
 
 
-def work(queue: str, concurrency: int) -> None:
-    """Runs until SIGTERM or SIGINT; then lets running jobs finish, or leaves them to the next worker."""
+def work(queue: str, concurrency: int, on_stop: Callable[[], None] = lambda: None) -> None:
+    """Runs until SIGTERM or SIGINT; then lets running jobs finish, or leaves them to the next worker.
+
+    `on_stop` is called first: it tells jobs that take long to hand themselves back.
+    """
     if not settings.ON_POSTGRES:
         raise CommandError(
             "There is no job queue on SQLite: jobs run in place there. Set DATABASE_URL to a PostgreSQL."
         )
-    asyncio.run(_work(queue, concurrency))
+    asyncio.run(_work(queue, concurrency, on_stop))
 
 
-async def _work(queue: str, concurrency: int) -> None:
+async def _work(queue: str, concurrency: int, on_stop: Callable[[], None]) -> None:
+    from procrastinate import signals
     from procrastinate.contrib.django import app
     from procrastinate.contrib.django.django_connector import DjangoConnector
 
@@ -39,8 +44,8 @@ async def _work(queue: str, concurrency: int) -> None:
     own = app.with_connector(app.connector.get_worker_connector())
     async with own.open_async():
         recovering = asyncio.create_task(_take_up_stalled_jobs(own, queue))
-        try:
-            await own.run_worker_async(
+        working = asyncio.create_task(
+            own.run_worker_async(
                 queues=[queue],
                 name=queue,
                 concurrency=concurrency,
@@ -48,7 +53,17 @@ async def _work(queue: str, concurrency: int) -> None:
                 update_heartbeat_interval=HEARTBEAT_EVERY,
                 stalled_worker_timeout=TAKEN_FOR_DEAD,
                 delete_jobs="successful",
+                install_signal_handlers=False,
             )
+        )
+
+        def stop() -> None:
+            on_stop()
+            working.cancel()  # which is graceful: no new jobs, time for those that run
+
+        try:
+            with signals.on_stop(stop), contextlib.suppress(asyncio.CancelledError):
+                await working
         finally:
             recovering.cancel()
             with contextlib.suppress(asyncio.CancelledError):

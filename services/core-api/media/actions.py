@@ -18,7 +18,7 @@ from courses.models import Lesson
 from media import storage
 from media.captions import to_webvtt
 from media.errors import NothingToRetry, NoVideoLesson
-from media.ffmpeg import FfmpegFailed
+from media.ffmpeg import FfmpegFailed, Stopped
 from media.models import Caption, Package, VideoAsset
 from media.packaging import Facts, make_package
 from media.probe import Refused
@@ -37,7 +37,7 @@ class Outcome(Enum):
     """What came of an attempt to package a video, as far as the queue is concerned."""
 
     SETTLED = auto()  # packaged, refused or given up
-    AGAIN = auto()  # failed; another attempt may succeed
+    AGAIN = auto()  # failed or stopped; another attempt may succeed
     BUSY = auto()  # somebody else is at it, and might yet be killed
 
 
@@ -96,6 +96,8 @@ def do_package(asset_id: uuid.UUID) -> Outcome:
         except Refused as refusal:
             _fail(asset, str(refusal))
             return Outcome.SETTLED
+        except Stopped:
+            return _hand_back(asset)
         except (FfmpegFailed, OSError) as error:
             return _stumble(asset, error)
     log.info("video packaged", asset=str(asset_id), lesson=str(asset.lesson_id), duration_s=facts.duration_s)
@@ -157,16 +159,27 @@ def _record(asset: VideoAsset, path: str, facts: Facts) -> None:
     asset.save(update_fields=["status", "progress", "error", "updated_at"])
 
 
+def _hand_back(asset: VideoAsset) -> Outcome:
+    """To the queue, as if it had not been begun."""
+    asset.attempts -= 1
+    _queue_again(asset)
+    return Outcome.AGAIN
+
+
+def _queue_again(asset: VideoAsset) -> None:
+    renew_connection()
+    asset.status, asset.progress = VideoAsset.Status.QUEUED, 0
+    asset.save(update_fields=["attempts", "failures", "status", "progress", "updated_at"])
+
+
 def _stumble(asset: VideoAsset, error: FfmpegFailed | OSError) -> Outcome:
     """Back to the queue, or failed after so many failures."""
     stderr = error.stderr if isinstance(error, FfmpegFailed) else ""
     log.warning(
         "packaging failed", asset=str(asset.pk), attempt=asset.attempts, error=str(error), stderr=stderr[-2000:]
     )
-    renew_connection()
     asset.failures += 1
-    asset.status, asset.progress = VideoAsset.Status.QUEUED, 0
-    asset.save(update_fields=["failures", "status", "progress", "updated_at"])
+    _queue_again(asset)
     if asset.failures < MOST_FAILURES:
         return Outcome.AGAIN
     full = "No space left on device" in stderr or getattr(error, "errno", None) == errno.ENOSPC

@@ -30,6 +30,21 @@ class FfmpegFailed(Exception):
         super().__init__(what)
 
 
+class Stopped(Exception):
+    """This process was told to end; the work is for the next one."""
+
+
+_running: set[subprocess.Popen[str]] = set()
+_stopping = threading.Event()
+
+
+def stop() -> None:
+    """Ends every ffmpeg of this process, for good: whoever waits for one gets Stopped."""
+    _stopping.set()
+    for process in list(_running):
+        process.kill()
+
+
 def program() -> str:
     """LECTERN_FFMPEG, or `ffmpeg` on the PATH (both by the settings), or the one that the package imageio-ffmpeg brings."""
     if settings.FFMPEG:
@@ -53,16 +68,19 @@ def run(
     """Runs ffmpeg in `folder` and answers the end of its stderr.
 
     `on_time` is called about twice a second with the position reached in the output, in seconds. Raises FfmpegFailed,
-    also after `timeout_s`.
+    also after `timeout_s`; Stopped.
     """
     process, stderr = _start([*_OPTIONS, "-v", level, *map(str, arguments)], folder)
+    _running.add(process)
+    if _stopping.is_set():
+        process.kill()
     overdue = threading.Event()
 
-    def stop() -> None:
+    def give_up() -> None:
         overdue.set()
         process.kill()
 
-    watchdog = threading.Timer(timeout_s, stop)
+    watchdog = threading.Timer(timeout_s, give_up)
     watchdog.start()
     tail: deque[str] = deque(maxlen=STDERR_LINES)
     listener = threading.Thread(target=tail.extend, args=(stderr,), daemon=True)
@@ -74,6 +92,7 @@ def run(
         watchdog.cancel()
         process.kill()
         process.wait()
+        _running.discard(process)
         listener.join()
         for stream in (process.stdout, process.stderr):
             if stream:
@@ -81,6 +100,8 @@ def run(
     said = "".join(tail)
     if overdue.is_set():
         raise FfmpegFailed(f"ffmpeg was stopped after {timeout_s:.0f} s", said)
+    if process.returncode and _stopping.is_set():
+        raise Stopped
     if process.returncode:
         raise FfmpegFailed(f"ffmpeg ended with status {process.returncode}", said)
     return said

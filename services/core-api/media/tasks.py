@@ -23,7 +23,9 @@ class NotPackaged(Exception):
 )
 def package_video(asset: str) -> None:
     outcome = actions.do_package(uuid.UUID(asset))
-    while outcome is actions.Outcome.AGAIN and not settings.ON_POSTGRES:  # no queue would try again
+    while (
+        outcome is actions.Outcome.AGAIN and not settings.ON_POSTGRES
+    ):  # no queue would try again, and nobody stops us
         outcome = actions.do_package(uuid.UUID(asset))
     if outcome is not actions.Outcome.SETTLED:
         raise NotPackaged(outcome.name)

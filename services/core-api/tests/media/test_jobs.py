@@ -12,6 +12,7 @@ import threading
 import time
 
 import pytest
+from django.db import connection
 
 from media import actions, ffmpeg, storage
 from media.actions import Outcome, do_add_video, do_package, do_retry
@@ -166,28 +167,43 @@ def test_ffmpeg_is_killed_while_encoding(lesson, tmp_path, media_root, monkeypat
     ready(asset, media_root)
 
 
-def test_the_packager_is_killed_while_encoding(committed_db, lesson, tmp_path, media_root, settings):
-    source = clips.make(tmp_path / "long.mp4", seconds=20)
-    asset = do_add_video_unqueued(lesson, source)
-    packager = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            f"import django; django.setup(); from media import actions; actions.do_package('{asset.id}')",
-        ],
-        cwd=environment.SERVICE,
-        env=os.environ
-        | {
-            "DATABASE_URL": environment.database_address("core", committed_db),
-            "LECTERN_MEDIA_ROOT": str(media_root),
-            "LECTERN_UPLOADS_ROOT": str(settings.UPLOADS_ROOT),
-        },
-    )
-    deadline = time.monotonic() + 30
-    while not list(media_root.rglob("video-*-00000.m4s")):
-        assert packager.poll() is None
+@pytest.fixture
+def start(committed_db, media_root, settings):
+    """Starts another process of the service, such as `start("manage.py", "packager")`; gives it."""
+    started = []
+    told = {
+        "DATABASE_URL": environment.database_address("core", committed_db),
+        "LECTERN_MEDIA_ROOT": str(media_root),
+        "LECTERN_UPLOADS_ROOT": str(settings.UPLOADS_ROOT),
+    }
+
+    def start(*command):
+        started.append(subprocess.Popen([sys.executable, *command], cwd=environment.SERVICE, env=os.environ | told))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def wait_until(condition, process, seconds=40):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "the process ended"
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.02)
+
+
+def encoding(media_root):
+    return bool(list(media_root.rglob("video-*-00000.m4s")))
+
+
+def test_the_packager_is_killed_while_encoding(committed_db, lesson, tmp_path, media_root, start):
+    asset = do_add_video_unqueued(lesson, clips.make(tmp_path / "long.mp4", seconds=20))
+    code = f"import django; django.setup(); from media import actions; actions.do_package('{asset.id}')"
+    packager = start("-c", code)
+    wait_until(lambda: encoding(media_root), packager)
     packager.kill()
     packager.wait()
     asset.refresh_from_db()
@@ -303,28 +319,28 @@ def test_a_lesson_that_was_deleted_meanwhile_leaves_nothing(lesson, clip, media_
 
 
 @pytest.mark.postgres
-def test_the_packager_process_takes_its_jobs_from_the_queue(committed_db, lesson, clip, media_root, settings):
+def test_the_packager_takes_its_jobs_from_the_queue(committed_db, lesson, clip, media_root, start):
     asset = do_add_video(lesson, clip)
-    packager = subprocess.Popen(
-        [sys.executable, "manage.py", "packager"],
-        cwd=environment.SERVICE,
-        env=os.environ
-        | {
-            "DATABASE_URL": environment.database_address("core", committed_db),
-            "LECTERN_MEDIA_ROOT": str(media_root),
-            "LECTERN_UPLOADS_ROOT": str(settings.UPLOADS_ROOT),
-        },
-    )
-    try:
-        deadline = time.monotonic() + 40
-        while VideoAsset.objects.get().status != Status.READY:
-            assert packager.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-    finally:
-        packager.terminate()
-        packager.wait(30)
+    packager = start("manage.py", "packager")
+    wait_until(lambda: VideoAsset.objects.get().status == Status.READY, packager)
     ready(asset, media_root)
+    packager.terminate()
+    assert packager.wait(20) == 0
+
+
+@pytest.mark.postgres
+def test_a_packager_that_is_told_to_end_hands_its_video_back_at_once(committed_db, lesson, tmp_path, media_root, start):
+    asset = do_add_video(lesson, clips.make(tmp_path / "long.mp4", size="640x360", seconds=60))
+    packager = start("manage.py", "packager")
+    wait_until(lambda: encoding(media_root), packager)
+    packager.terminate()
+    assert packager.wait(15) == 0
+    asset.refresh_from_db()
+    assert (asset.status, asset.attempts, asset.failures) == (Status.QUEUED, 0, 0)
+    assert packages_on_disk(media_root) == []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT status FROM procrastinate_jobs")
+        assert cursor.fetchall() == [("todo",)]
 
 
 def test_on_sqlite_a_video_is_packaged_at_once(committed_db, lesson, clip, media_root, settings):
