@@ -23,8 +23,8 @@ demo: setup ## run everything here with demo courses, on http://127.0.0.1:8000 (
 demo-start: setup ## the same in the background; returns when it is ready
 	@exec $(RUN) deploy.embedded.demo start
 
-demo-stop: setup ## stop a demo, wherever it was started
-	@exec $(RUN) deploy.embedded.demo stop
+demo-stop: ## stop a demo, wherever it was started
+	@if [ -x $(VENV)/python ]; then exec $(RUN) deploy.embedded.demo stop; else echo "Lectern is not running."; fi
 
 demo-reset: demo-stop ## delete what the demo keeps: accounts, courses, videos
 	@exec $(RUN) deploy.embedded.demo reset

@@ -97,7 +97,7 @@ def make_venv() -> bool:
         return False
     print("lectern: making .lectern/venv with Python " + sys.version.split()[0], flush=True)
     shutil.rmtree(VENV, ignore_errors=True)
-    venv.create(VENV, with_pip=True)
+    venv.create(VENV, symlinks=os.name != "nt", with_pip=True)
     return True
 
 
@@ -115,7 +115,9 @@ def install(locks: "list[str]") -> bool:
 
 
 def succeeds(command: "list[str]") -> bool:
-    environment = dict(os.environ, UV_NO_PROGRESS="1")
+    environment = dict(
+        os.environ, UV_NO_PROGRESS="1", UV_SYSTEM_CERTS="1"
+    )  # uv trusts whom this machine trusts, as pip does
     environment.pop("VIRTUAL_ENV", None)
     return subprocess.call(command, cwd=ROOT, env=environment) == 0
 

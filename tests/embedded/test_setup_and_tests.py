@@ -81,6 +81,14 @@ def test_a_python_without_venv_says_what_to_install(installation, monkeypatch, c
     assert "apt install python3-venv" in capsys.readouterr().err
 
 
+def test_what_it_makes_it_knows_again(tmp_path: Path, installation, monkeypatch) -> None:
+    for name in ("VENV", "PYTHON"):
+        monkeypatch.setattr(install, name, getattr(install, name).replace(str(tmp_path), str(tmp_path / "a folder")))
+    assert not install.has_working_venv()
+    assert install.make_venv()
+    assert install.has_working_venv()
+
+
 def test_a_virtual_environment_of_another_python_is_made_again(installation, tmp_path: Path) -> None:
     assert install.has_working_venv()
     (tmp_path / "venv" / "bin" / "python").unlink()
