@@ -67,8 +67,8 @@ class Start:
     valid_until: datetime | None  # None: no end in sight
 
 
-# A session's own login is looked up among those that ended within the last hour, which is enough: a session that nobody
-# uses is over sooner (sessions.IDLE), and one in use is refused while the row is there.
+# A session's own login is looked up among those that ended within the last day, which is enough: no session lives that long
+# (sessions.LIFETIME).
 DECIDE = """
 SELECT CASE
          WHEN NOT (by_cookie OR by_token) THEN 'not_found'

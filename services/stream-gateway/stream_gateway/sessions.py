@@ -22,11 +22,11 @@ from stream_gateway.database import Connection, Database
 from stream_gateway.problems import DATABASE_AWAY, Problem
 from stream_gateway.verifier import Claims
 
-LIFETIME = timedelta(hours=12)
+LIFETIME = timedelta(hours=12)  # below the day for which core publishes a login's end (access.DECIDE)
 PREVIEW_LIFETIME = timedelta(hours=2)
-# A session that nobody used for this long is over. Below the hour for which core publishes a login's end: a session that
-# slept through that hour must not wake up (access.DECIDE).
-IDLE = timedelta(minutes=45)
+IDLE = timedelta(
+    hours=9
+)  # a session that nobody used for this long is over; a night's pause is no reason to start again
 PREVIEWS_PER_ADDRESS = 10
 PREVIEWS_WITHIN = timedelta(minutes=10)
 SUPERSEDED_FOR = timedelta(minutes=1)  # so long a superseded progressive player is told so, instead of starting again

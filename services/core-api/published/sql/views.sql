@@ -28,11 +28,11 @@ SELECT u.id AS user_id,
        u.erased_at
   FROM core.accounts_user u;
 
--- Access tokens live for ten minutes: what ended an hour ago needs no refusing any more.
+-- An access token lives for ten minutes, a playback session for twelve hours: what ended a day ago needs no refusing any more.
 CREATE VIEW published.ended_session AS
 SELECT s.id AS session_id, s.user_id, s.ended_at
   FROM core.accounts_loginsession s
- WHERE s.ended_at > now() - interval '1 hour';
+ WHERE s.ended_at > now() - interval '1 day';
 
 -- `video_status` is what a viewer meets: `ready` as long as there is a package, also while another is being made.
 CREATE VIEW published.lesson AS
