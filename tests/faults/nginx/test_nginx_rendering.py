@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -27,6 +28,17 @@ VARIABLES = {
 def test_the_templates_ask_for_what_the_contract_lists_and_no_more() -> None:
     asked = {name for template in TEMPLATES for name in re.findall(r"\$\{?([A-Z]\w*)", template.read_text())}
     assert asked == set(VARIABLES)
+
+
+def test_nginx_refuses_in_the_words_of_the_contract() -> None:
+    contract = (nginx.SOURCE.parent / "deploy" / "contracts.md").read_text()
+    rows = re.findall(r"^\| (\d{3}) `(\w+)` \| (.+?) \| (.+?) \|$", contract, re.M)
+    words = {(int(status), code): (title, detail) for status, code, title, detail in rows}
+    problems = (nginx.SOURCE / "templates" / "snippets" / "problems.conf.template").read_text().replace("\\'", "'")
+    said = [json.loads(body) for body in re.findall(r"return \d+ '(\{.*\})';", problems)]
+    shared = [problem for problem in said if (problem["status"], problem["code"]) in words]
+    assert {problem["status"] for problem in shared} == {404, 405, 413, 429, 500, 503}
+    assert all((problem["title"], problem["detail"]) == words[problem["status"], problem["code"]] for problem in shared)
 
 
 def test_no_nginx_variable_could_be_taken_for_one_of_the_environment() -> None:
