@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
 from tickets.errors import CONTENT_TYPE
-from tickets.permissions import PUBLIC, needed
+from tickets.permissions import AUTHENTICATED, PUBLIC, needed
 
 PROBLEM = {
     "type": "object",
@@ -45,12 +46,27 @@ class Schema(AutoSchema):
 
 
 def describe_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A post-processing hook of drf-spectacular: every operation says how it refuses."""
     result["components"]["schemas"]["Problem"] = PROBLEM
-    refusal = {
-        "description": "Refused, or not possible now",
-        "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    for operations in result["paths"].values():
+    for path, operations in result["paths"].items():
         for operation in operations.values():
-            operation["responses"]["default"] = refusal
+            for status, description in refusals(path, operation):
+                operation["responses"].setdefault(status, refusal(description))
     return result
+
+
+def refusals(path: str, operation: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    permission = operation["x-permission"]
+    if permission != PUBLIC:
+        yield "401", "No access token, or one that is not accepted."
+    if permission not in (PUBLIC, AUTHENTICATED):
+        yield "403", "Not allowed."
+    if "{" in path:
+        yield "404", "Not there, or not yours to see."
+    if "requestBody" in operation:
+        yield "422", "Some fields need attention."
+    yield "default", "Any other refusal, or not possible now."
+
+
+def refusal(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
