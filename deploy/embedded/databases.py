@@ -34,3 +34,16 @@ def database_url(url: str, database: str, role: str | None = None, password: str
     where = parts.netloc.rpartition("@")[2]
     who = f"lectern_{role}:{quote(password or '', safe='')}" if role else parts.netloc.rpartition("@")[0]
     return urlunsplit(parts._replace(netloc=f"{who}@{where}", path=f"/{database}"))
+
+
+def read_release(superuser_url: str, name: str) -> str | None:
+    """What `note_release` wrote into this very database, so a dropped or restored one is never taken for up to date."""
+    with psycopg.connect(superuser_url) as connection:
+        query = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+        row = connection.execute(query, [name]).fetchone()
+        return row[0] if row else None
+
+
+def note_release(superuser_url: str, name: str, release: str) -> None:
+    with psycopg.connect(superuser_url) as connection:
+        connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(release)))

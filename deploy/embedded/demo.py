@@ -90,8 +90,10 @@ def bring_up(system: System, supervisor: Supervisor) -> None:
         system.make_roles()
     if not system.redis:
         print("  There is no Redis here: chat runs as one process on its in-memory layer.")
-    with phase("migrations"):
-        supervisor.run(system.migrations())
+    if not system.is_migrated():  # three commands that take seconds to find nothing to do
+        with phase("migrations"):
+            supervisor.run(system.migrations())
+            system.note_migrated()
     if state.read_note("static") != (inputs := static_inputs()):
         with phase("static files"):
             supervisor.run([system.static_files()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deploy.embedded import account, nginx
-from deploy.embedded.databases import ROLES, database_url, make_database
+from deploy.embedded.databases import ROLES, database_url, make_database, note_release, read_release
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.redis import Redis, find_program
 from deploy.embedded.state import REPOSITORY, State, write_privately
@@ -80,6 +81,25 @@ class System:
     def make_roles(self) -> None:
         passwords = {role: self.state.secret(f"password-{role}") for role in ROLES}
         make_database(self.postgres.url(), str(self.postgres.bin / "psql"), DATABASE, passwords)
+
+    def is_migrated(self) -> bool:
+        return read_release(self.postgres.url(), DATABASE) == self.release()
+
+    def note_migrated(self) -> None:
+        note_release(self.postgres.url(), DATABASE, self.release())
+
+    def release(self) -> str:
+        """A fingerprint of everything that migrations are made from: the services' code and the packages they use."""
+        digest = hashlib.sha256()
+        for folder, folders, files in os.walk(SERVICES):
+            folders[:] = sorted(
+                name for name in folders if name not in ("tests", "static") and not name.startswith(".")
+            )
+            for file in sorted(
+                Path(folder) / name for name in files if name.endswith((".py", ".sql", "requirements.txt"))
+            ):
+                digest.update(f"{file.relative_to(SERVICES)} {file.stat().st_size}\n".encode() + file.read_bytes())
+        return digest.hexdigest()
 
     def migrations(self) -> list[Program]:
         return [

@@ -1,6 +1,7 @@
 """`make demo` with a real PostgreSQL, Redis and nginx, and one-line stand-ins for the services: quick to start and to kill.
 
-Environment: SMALL_DEMO_DIES names the service that ends soon after its start, SMALL_DEMO_STUCK one that is never ready.
+Environment: SMALL_DEMO_DIES names the service that ends soon after its start, SMALL_DEMO_STUCK one that is never ready,
+SMALL_DEMO_RELEASE the fingerprint of its code.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ ACCOUNTS = '{"base_url": "", "accounts": {"learner": {"username": "lena", "email
 
 
 class SmallSystem(System):
+    def release(self) -> str:
+        return os.environ.get("SMALL_DEMO_RELEASE", "first")
+
     def migrations(self) -> list[Program]:
         return [self._task("migrate-core", "core-api", "-c", "print('migrated')", owner=True)]
 

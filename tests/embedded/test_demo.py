@@ -39,6 +39,12 @@ def test_the_first_start_says_where_to_look_and_the_second_keeps_everything(stop
         connection.execute("DROP TABLE kept")
 
 
+def test_migrations_run_again_only_for_another_release(stopped: Demo) -> None:
+    assert "migrations" in stopped.call("start", SMALL_DEMO_RELEASE="second").stdout
+    stopped.call("stop")
+    assert "migrations" not in stopped.call("start", SMALL_DEMO_RELEASE="second").stdout
+
+
 def test_ctrl_c_stops_everything_and_postgres_cleanly(stopped: Demo) -> None:
     manager = stopped.run()
     stopped.wait_until_ready()
