@@ -71,7 +71,7 @@ SUITES = [
     Suite("stream", "services/stream-gateway", needs="servers"),
     LINT,
     Suite("embedded", ".", tests=("tests/embedded",)),
-    Suite("core-sqlite", "services/core-api"),
+    Suite("core-sqlite", "services/core-api", marked="not postgres"),
     Suite("contract", ".", tests=("tests/contract",), needs="servers"),
     Suite("nginx", ".", tests=("tests/faults/nginx",)),
     Suite("compose-files", ".", tests=("tests/compose",), marked="not compose"),
