@@ -2,8 +2,8 @@
 
     python -m deploy.embedded.run_tests [--long] [suite …]
 
-Each suite that needs one gets a PostgreSQL (and Redis) of its own; the end-to-end tests get a whole demo of their own, after
-all others have ended. A suite's full output is kept in .lectern/tests/<suite>.log.
+Each suite that needs one gets a PostgreSQL (and Redis) of its own; the end-to-end tests get a whole demo of their own.
+A suite's full output is kept in .lectern/tests/<suite>.log.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ class Suite:
     tests: Sequence[str] = ("tests",)
     marked: str = ""  # which of the tests, beside long or not long; pytest refuses a mark that the suite does not know
     needs: str = ""  # "servers": PostgreSQL and Redis; "demo": everything, running
-    alone: bool = False
     environment: dict[str, str] = field(default_factory=dict)
 
 
@@ -66,7 +65,8 @@ LINT = Suite(
     },
 )
 SUITES = [
-    Suite("core", "services/core-api", needs="servers"),
+    Suite("core", "services/core-api", needs="servers"),  # the longest ones first
+    Suite("e2e", ".", tests=("tests/e2e",), needs="demo"),
     Suite("chat", "services/chat-gateway", needs="servers"),
     Suite("stream", "services/stream-gateway", needs="servers"),
     LINT,
@@ -75,7 +75,6 @@ SUITES = [
     Suite("contract", ".", tests=("tests/contract",), needs="servers"),
     Suite("nginx", ".", tests=("tests/faults/nginx",)),
     Suite("compose-files", ".", tests=("tests/compose",), marked="not compose"),
-    Suite("e2e", ".", tests=("tests/e2e",), needs="demo", alone=True),
 ]
 
 
@@ -105,8 +104,7 @@ def main(arguments: Sequence[str]) -> int:
     began = time.monotonic()
     REPORTS.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(max_workers=2) as lanes:
-        results = list(lanes.map(lambda suite: run(suite, marked), [suite for suite in chosen if not suite.alone]))
-    results += [run(suite, marked) for suite in chosen if suite.alone]
+        results = list(lanes.map(lambda suite: run(suite, marked), chosen))
     return conclude(results, time.monotonic() - began)
 
 
