@@ -61,6 +61,13 @@ def test_nothing_runs_as_root(running: dict[str, dict[str, Any]]) -> None:
         assert not [line for line in lines if line.split()[0] == "0"], name
 
 
+def test_no_container_leaves_a_nameless_volume_behind() -> None:
+    project = os.environ["COMPOSE_PROJECT_NAME"]
+    every = json.loads(docker("inspect", *compose("ps", "--all", "--quiet").split()))
+    volumes = {mount["Name"] for container in every for mount in container["Mounts"] if mount["Type"] == "volume"}
+    assert all(volume.startswith(f"{project}_") for volume in volumes)
+
+
 def test_only_nginx_can_be_reached_from_outside(running: dict[str, dict[str, Any]]) -> None:
     published = {
         name: [binding for bindings in container["NetworkSettings"]["Ports"].values() for binding in bindings or []]
