@@ -35,7 +35,7 @@ def programs(beside: Path) -> Path:
 
 
 def copy_programs(packaged: Path, beside: Path) -> Path:
-    """The folder of the same programs in a copy below `beside`, laid out as the package is: they find their libraries from there."""
+    """The same programs in a copy below `beside`, laid out as the package is, since they look for their libraries from there."""
     copy = beside / "programs"
     if not copy.exists():
         aside = beside / "programs-unfinished"
