@@ -6,7 +6,7 @@ RUN := $(VENV)/python -m
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests demo demo-start demo-stop demo-reset demo-data test test-core test-core-sqlite test-stream test-chat \
-  test-contract test-nginx test-embedded test-e2e test-long test-compose lint format lock bench clean
+  test-contract test-nginx test-embedded test-e2e test-long test-compose lint format lock clean
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,9 +73,6 @@ format: setup-tests ## write all Python the one way
 
 lock: setup ## resolve the dependencies and write the lock files (ARGS=--upgrade for newer ones)
 	@exec deploy/bin/lock $(ARGS)
-
-bench: setup-tests ## measure a running demo
-	@exec $(RUN) pytest tests/bench -q
 
 clean: ## delete the virtual environment and the caches; what the demo keeps stays
 	@rm -rf .lectern/venv .lectern/tests .pytest_cache .mypy_cache .ruff_cache .hypothesis
