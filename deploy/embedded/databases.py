@@ -25,7 +25,8 @@ def make_database(superuser_url: str, psql: str, name: str, passwords: Mapping[s
     environment["PGPASSWORD"] = unquote(parts.password or "")  # not in the address, which every process list shows
     address = urlunsplit(parts._replace(netloc=f"{parts.username}@{parts.netloc.rpartition('@')[2]}"))
     command = [psql, "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-f", str(ROLES_SQL), address]
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    # In a session of its own: a Ctrl-C at the terminal is for whoever runs this to handle.
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, start_new_session=True)
 
 
 def database_url(url: str, database: str, role: str | None = None, password: str | None = None) -> str:

@@ -159,6 +159,7 @@ class Postgres:
             capture_output=True,
             text=True,
             cwd=self.home,
+            start_new_session=True,
             **account.server_user(),
         )
         if done.returncode:

@@ -43,9 +43,8 @@ OURS = (
     "PYTHON",
 )
 
-_direct = urllib.request.build_opener(
-    urllib.request.ProxyHandler({})
-)  # a configured proxy has no business on 127.0.0.1
+# A configured proxy has no business on 127.0.0.1.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class System:
@@ -92,12 +91,9 @@ class System:
         """A fingerprint of everything that migrations are made from: the services' code and the packages they use."""
         digest = hashlib.sha256()
         for folder, folders, files in os.walk(SERVICES):
-            folders[:] = sorted(
-                name for name in folders if name not in ("tests", "static") and not name.startswith(".")
-            )
-            for file in sorted(
-                Path(folder) / name for name in files if name.endswith((".py", ".sql", "requirements.txt"))
-            ):
+            folders[:] = sorted(set(folders) - {"tests", "static"} - {name for name in folders if name.startswith(".")})
+            for name in sorted(name for name in files if name.endswith((".py", ".sql", "requirements.txt"))):
+                file = Path(folder) / name
                 digest.update(f"{file.relative_to(SERVICES)} {file.stat().st_size}\n".encode() + file.read_bytes())
         return digest.hexdigest()
 
@@ -127,16 +123,15 @@ class System:
         site = Path(f"{self.state.static}-site")
         shutil.rmtree(site, ignore_errors=True)
         shutil.copytree(nginx.SOURCE / "static-site", site)
-        upstreams = {"core-api": "CORE", "stream-gateway": "STREAM", "chat-gateway": "CHAT"}
-        variables = {
-            f"LECTERN_{short}_UPSTREAM": f"127.0.0.1:{self.ports[name]}" for name, short in upstreams.items()
-        } | {
+        places = {
             "LECTERN_LISTEN": f"127.0.0.1:{self.port}",
             "LECTERN_MEDIA_ROOT": str(self.state.media),
             "LECTERN_STATIC_ROOT": str(self.state.static),
             "LECTERN_RESOLVER": "127.0.0.1",  # never asked: the upstreams are addresses
         }
-        nginx.render(self.state.nginx, variables)
+        for name, short in {"core-api": "CORE", "stream-gateway": "STREAM", "chat-gateway": "CHAT"}.items():
+            places[f"LECTERN_{short}_UPSTREAM"] = f"127.0.0.1:{self.ports[name]}"
+        nginx.render(self.state.nginx, places)
         command = nginx.command(nginx.find_program())
         ready = answers(f"{self.public_url}/healthz")
         return Program("nginx", command, self.state.nginx, _inherited(), stage=2, ready=ready)
@@ -144,9 +139,8 @@ class System:
     def load_demo(self) -> Program:
         arguments = ("manage.py", "load_demo", "--accounts-file", str(self.state.accounts), "--wait")
         program = self._task("load-demo", "core-api", *arguments)
-        return replace(
-            program, environment={**program.environment, "LECTERN_LOG_LEVEL": "warning"}
-        )  # its progress is enough
+        quiet = {**program.environment, "LECTERN_LOG_LEVEL": "warning"}  # its progress is enough
+        return replace(program, environment=quiet)
 
     def _service(self, name: str, service: str, *arguments: str, ready: Callable[[], bool] = lambda: True) -> Program:
         return Program(name, [sys.executable, *arguments], SERVICES / service, self._environment(service), ready=ready)
@@ -212,7 +206,10 @@ class System:
 def _inherited() -> dict[str, str]:
     """The terminal's environment without anything that is Lectern's: a developer's DATABASE_URL must not reach the demo."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    return kept | {"TZ": "UTC", "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+    direct = ",".join(
+        filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1", "localhost"])
+    )
+    return kept | {"TZ": "UTC", "NO_PROXY": direct, "no_proxy": direct}
 
 
 def answers(url: str) -> Callable[[], bool]:
