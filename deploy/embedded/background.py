@@ -66,7 +66,7 @@ def stop(state: State) -> int:
         if time.monotonic() > deadline:
             print(f"lectern: it has not stopped within {LONGEST_STOP} s: see {state.logs}", file=sys.stderr)
             return 1
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks; the condition decides, the deadline bounds it
     with state.held():
         leftovers.end_all(state)
     print("Lectern has stopped; everything is kept for the next time." if was_running else "Lectern is not running.")
@@ -106,4 +106,4 @@ def _follow(state: State, manager: subprocess.Popen[bytes], log: Path) -> int:
                 print(f"lectern: not ready after {LONGEST_START} s: see {state.logs}", file=sys.stderr)
                 manager.send_signal(signal.SIGTERM)
                 return 1
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two looks; the condition decides, the deadline bounds it

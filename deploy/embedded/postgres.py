@@ -122,7 +122,7 @@ class Postgres:
                 if ended or time.monotonic() > deadline:
                     tail = (self.home / "postgres.log").read_text(errors="replace")[-2000:]
                     raise SystemExit(f"lectern: PostgreSQL did not start: {error}\n{tail}") from error
-                time.sleep(0.05)
+                time.sleep(0.05)  # between two looks; the condition decides, the deadline bounds it
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:

@@ -64,7 +64,7 @@ class Redis:
         while not self.ready():
             if time.monotonic() > deadline:
                 raise SystemExit("lectern: Redis did not start.")
-            time.sleep(0.02)
+            time.sleep(0.02)  # between two looks; the condition decides, the deadline bounds it
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:

@@ -151,7 +151,7 @@ class Supervisor:
             self._check()
             if time.monotonic() > deadline:
                 raise TimeoutError
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two looks; the condition decides, the deadline bounds it
 
     def _check(self) -> None:
         for name, (program, process) in self.running.items():

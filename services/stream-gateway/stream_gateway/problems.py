@@ -89,7 +89,7 @@ PLAYBACK_SUPERSEDED = Kind(
     "Playing somewhere else",
     "This playback was ended because you started others. Start it again to watch here.",
 )
-TOO_LARGE = Kind(413, "too_large", "Too large", "The body is larger than this address accepts.")
+TOO_LARGE = Kind(413, "too_large", "Too large", "The body is larger than what is accepted here.")
 RANGE_NOT_SATISFIABLE = Kind(
     416, "range_not_satisfiable", "Range not satisfiable", "The file is shorter than the range asked for."
 )
