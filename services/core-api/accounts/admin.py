@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from accounts import actions
 from accounts.forms import AddUserForm, PasswordForm
 from accounts.models import LoginSession, User
+from config.model_admin import LecternModelAdmin
 
 
 class LoginSessionInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's class takes no [] at run time
@@ -34,7 +35,7 @@ class LoginSessionInline(admin.TabularInline):  # type: ignore[type-arg]  # Djan
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # ditto
+class UserAdmin(LecternModelAdmin, DjangoUserAdmin):  # type: ignore[type-arg]  # ditto
     add_form = AddUserForm
     change_password_form = PasswordForm
     list_display = ("username", "email", "name", "is_active", "is_staff", "roles", "date_joined", "last_login")

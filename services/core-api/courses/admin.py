@@ -10,13 +10,14 @@ from django.db.models import Count, QuerySet
 from django.forms import BaseModelForm
 from django.http import HttpRequest
 
+from config.model_admin import LecternModelAdmin
 from courses import actions
 from courses.errors import CourseIncomplete
 from courses.models import Category, Course, Lesson, Section
 
 
 @admin.register(Category)
-class CategoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+class CategoryAdmin(LecternModelAdmin):
     list_display = ["name", "slug"]
     search_fields = ["name"]
     prepopulated_fields = {"slug": ["name"]}
@@ -37,7 +38,7 @@ class LessonInline(admin.TabularInline):  # type: ignore[type-arg]  # ditto
 
 
 @admin.register(Course)
-class CourseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # ditto
+class CourseAdmin(LecternModelAdmin):
     list_display = ["title", "status", "price", "category", "level", "language", "published_at"]
     list_filter = ["status", "category", "level", "language"]
     list_select_related = ["category"]
@@ -84,7 +85,7 @@ class CourseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # ditto
 
 
 @admin.register(Section)
-class SectionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # ditto
+class SectionAdmin(LecternModelAdmin):
     list_display = ["title", "course", "position", "lessons_count"]
     list_select_related = ["course"]
     search_fields = ["title", "course__title"]
@@ -105,7 +106,7 @@ class SectionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # ditto
 
 
 @admin.register(Lesson)
-class LessonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # ditto
+class LessonAdmin(LecternModelAdmin):
     list_display = ["title", "course", "section", "position", "kind", "is_preview"]
     list_filter = ["kind", "is_preview"]
     list_select_related = ["section__course"]

@@ -9,12 +9,13 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
+from config.model_admin import LecternModelAdmin
 from learning.actions import do_end
 from learning.models import Enrolment
 
 
 @admin.register(Enrolment)
-class EnrolmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+class EnrolmentAdmin(LecternModelAdmin):
     """Adding one grants a course; bought ones come from orders. None is deleted: it is ended."""
 
     list_display = ["user", "course", "source", "started_at", "valid_until", "ended_at", "end_reason"]

@@ -8,14 +8,14 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from config.model_admin import ReadOnlyModelAdmin
 from media import actions
 from media.errors import NothingToRetry
 from media.models import Caption, Package, VideoAsset
-from wallet.admin import ReadOnly
 
 
 @admin.register(VideoAsset)
-class VideoAssetAdmin(ReadOnly):
+class VideoAssetAdmin(ReadOnlyModelAdmin):
     list_display = ["lesson", "course", "status", "percent", "attempts", "error", "uploaded_by", "created_at"]
     list_filter = ["status"]
     list_select_related = ["lesson__section__course", "uploaded_by"]
@@ -46,7 +46,7 @@ class VideoAssetAdmin(ReadOnly):
 
 
 @admin.register(Package)
-class PackageAdmin(ReadOnly):
+class PackageAdmin(ReadOnlyModelAdmin):
     list_display = ["lesson", "course", "is_current", "duration_s", "width", "height", "size_bytes", "created_at"]
     list_filter = ["is_current"]
     list_select_related = ["lesson__section__course"]
@@ -59,7 +59,7 @@ class PackageAdmin(ReadOnly):
 
 
 @admin.register(Caption)
-class CaptionAdmin(ReadOnly):
+class CaptionAdmin(ReadOnlyModelAdmin):
     list_display = ["lesson", "language", "label", "path"]
     list_filter = ["language"]
     list_select_related = ["lesson"]

@@ -6,15 +6,15 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from config.model_admin import LecternModelAdmin, ReadOnlyModelAdmin
 from payments.actions import refresh_topup
 from payments.models import CreditPack, ProviderEvent, TopUp
 from payments.providers import providers
 from payments.providers.base import ProviderError
-from wallet.admin import ReadOnly
 
 
 @admin.register(CreditPack)
-class CreditPackAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+class CreditPackAdmin(LecternModelAdmin):
     list_display = ["name", "code", "credits", "amount", "currency", "is_active", "position"]
     list_editable = ["is_active", "position"]
 
@@ -23,7 +23,7 @@ class CreditPackAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's c
 
 
 @admin.register(TopUp)
-class TopUpAdmin(ReadOnly):
+class TopUpAdmin(ReadOnlyModelAdmin):
     list_display = ["id", "user", "pack", "provider", "status", "credits", "amount", "currency", "created_at"]
     list_select_related = ["user", "pack"]
     list_filter = ["status", "provider"]
@@ -51,7 +51,7 @@ class TopUpAdmin(ReadOnly):
 
 
 @admin.register(ProviderEvent)
-class ProviderEventAdmin(ReadOnly):
+class ProviderEventAdmin(ReadOnlyModelAdmin):
     list_display = ["received_at", "provider", "event_id", "kind", "topup", "outcome", "detail"]
     list_select_related = ["topup__user"]
     list_filter = ["outcome", "provider", "kind"]

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from config.model_admin import ReadOnlyModelAdmin
 from published.models import PlaybackSession
 
 
@@ -25,14 +26,13 @@ class PlayingNow(admin.SimpleListFilter):
         return queryset if self.value() is None else queryset.filter(ended_at__isnull=self.value() == "yes")
 
 
-class PlaybackSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+class PlaybackSessionAdmin(ReadOnlyModelAdmin):
     list_display = ("person", "lesson", "course", "kind", "started_at", "last_seen_at", "ended_at", "end_reason")
     list_filter = (PlayingNow, "kind", "end_reason")
     list_select_related = ("user", "lesson__section__course")
     search_fields = ("user__username", "user__email", "lesson__title", "=client_address")
     ordering = ("-started_at",)
     actions = ("end_playback",)
-    show_full_result_count = False
 
     @admin.display(description="user", ordering="user__username")
     def person(self, playback: PlaybackSession) -> str:
@@ -49,15 +49,6 @@ class PlaybackSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Djang
             )
             return HttpResponseRedirect(reverse("admin:index"))
         return super().changelist_view(request, extra_context)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("published.change_playbacksession")

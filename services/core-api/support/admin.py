@@ -6,11 +6,12 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from config.model_admin import LecternModelAdmin
 from support.models import Agent, Category, Skill
 
 
 @admin.register(Category)
-class CategoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+class CategoryAdmin(LecternModelAdmin):
     list_display = ["name", "slug", "position", "is_active"]
     list_editable = ["position", "is_active"]
     search_fields = ["name"]
@@ -24,7 +25,7 @@ class SkillInline(admin.TabularInline):  # type: ignore[type-arg]  # ditto
 
 
 @admin.register(Agent)
-class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # ditto
+class AgentAdmin(LecternModelAdmin):
     """An agent needs the permission `support.answer` too: the group support_agent has it."""
 
     list_display = ["user", "capacity", "answers"]

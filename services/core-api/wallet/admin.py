@@ -8,20 +8,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from config.model_admin import ReadOnlyModelAdmin
 from wallet.models import Order, OrderLine, Posting, Wallet
-
-
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class takes no [] at run time
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class PostingInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's class takes no [] at run time
@@ -49,7 +37,7 @@ class PostingInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's 
 
 
 @admin.register(Wallet)
-class WalletAdmin(ReadOnly):
+class WalletAdmin(ReadOnlyModelAdmin):
     list_display = ["user", "balance", "frozen", "head_seq"]
     list_select_related = ["user"]
     list_filter = ["frozen"]
@@ -75,7 +63,7 @@ class OrderLineInline(admin.TabularInline):  # type: ignore[type-arg]  # Django'
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnly):
+class OrderAdmin(ReadOnlyModelAdmin):
     list_display = ["id", "user", "courses", "price", "refunded", "created_at"]
     list_select_related = ["user"]
     search_fields = ["id__exact", "user__username", "user__email", "lines__course__title"]
@@ -97,7 +85,7 @@ class OrderAdmin(ReadOnly):
 
 
 @admin.register(Posting)
-class PostingAdmin(ReadOnly):
+class PostingAdmin(ReadOnlyModelAdmin):
     list_display = ["created_at", "kind", "debit", "credit", "amount", "wallet_seq", "balance_after", "note"]
     list_select_related = ["debit", "credit"]
     list_filter = ["kind"]
