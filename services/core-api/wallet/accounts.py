@@ -10,11 +10,13 @@ _NAMESPACE = uuid.UUID("6f9619ff-5b6a-5f0e-9c39-2f7d0c1c6a01")
 
 REVENUE = "revenue"
 ADJUSTMENT = "adjustment"
+PROMOTION = "promotion"
+EXPIRED = "expired"
 SYSTEM_ACCOUNTS = {
     REVENUE: Account.Kind.REVENUE,
     ADJUSTMENT: Account.Kind.ADJUSTMENT,
-    "promotion": Account.Kind.PROMOTION,
-    "expired": Account.Kind.EXPIRED,
+    PROMOTION: Account.Kind.PROMOTION,
+    EXPIRED: Account.Kind.EXPIRED,
     "clearing:sandbox": Account.Kind.CLEARING,
     "clearing:stripe": Account.Kind.CLEARING,
 }

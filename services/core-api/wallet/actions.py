@@ -18,7 +18,7 @@ from courses.models import Course
 from learning.actions import check_not_enrolled, do_end, do_enrol
 from learning.models import Enrolment
 from payments.models import TopUp
-from wallet.accounts import ADJUSTMENT, REVENUE, clearing
+from wallet.accounts import ADJUSTMENT, EXPIRED, REVENUE, clearing
 from wallet.errors import InsufficientCredit, PriceChanged, WalletFrozen
 from wallet.ledger import do_post, lock_wallet
 from wallet.models import Order, OrderLine, Posting, Wallet
@@ -103,6 +103,18 @@ def do_adjust(user: User, amount: int, by: User | None, reason: str) -> Wallet:
         raise InsufficientCredit(f"The wallet holds {wallet.balance} credits: {-amount} cannot be taken from it.")
     do_post(wallet, amount, ADJUSTMENT, Kind.ADJUSTMENT, by, note=reason)
     return wallet
+
+
+def do_forfeit(user: User, by: User | None) -> int:
+    """What is left in a person's wallet goes to the expired credit (they leave and said so); gives the credits, 0 if empty.
+
+    Raises Busy.
+    """
+    wallet = lock_wallet(user)
+    left = wallet.balance
+    if left:
+        do_post(wallet, -left, EXPIRED, Kind.FORFEITURE, by, note="Given up")
+    return left
 
 
 def do_credit_topup(wallet: Wallet, topup: TopUp) -> None:

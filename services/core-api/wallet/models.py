@@ -97,6 +97,9 @@ class Posting(models.Model):
         PURCHASE = "purchase"
         REFUND = "refund"
         ADJUSTMENT = "adjustment"
+        PROMOTION = "promotion"
+        EXPIRY = "expiry"
+        FORFEITURE = "forfeiture"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     # Accounts and people are never deleted and nobody looks postings up by them, so these four columns have no index.
@@ -149,7 +152,7 @@ class Posting(models.Model):
                 condition=Q(kind="topup", topup__isnull=False)
                 | Q(kind="purchase", order__isnull=False)
                 | Q(kind="refund", order__isnull=False, order_line__isnull=False)
-                | Q(kind="adjustment"),
+                | Q(kind__in=["adjustment", "promotion", "expiry", "forfeiture"]),
                 name="posting_says_what_for",
             ),
             models.UniqueConstraint(fields=["wallet", "wallet_seq"], name="posting_wallet_seq_unique"),

@@ -6,6 +6,8 @@ import uuid
 import pytest
 
 from tests import books
+from wallet import actions
+from wallet.locking import money_transaction
 from wallet.models import Posting, Wallet
 
 
@@ -49,3 +51,14 @@ def test_nobody_else_may(api, alice, bob):
 def test_an_unknown_person_is_not_found(api, fiona):
     assert adjust(api.as_(fiona), uuid.uuid4(), 5).status_code == 404
     assert api.as_(fiona).get(f"/api/v1/wallets/{uuid.uuid4()}/").status_code == 404
+
+
+def test_what_a_leaver_gives_up_goes_to_the_expired_credit(alice, root):
+    books.give(alice, 30)
+    with money_transaction():
+        assert actions.do_forfeit(alice, root) == 30
+        assert actions.do_forfeit(alice, root) == 0
+    (posting,) = Posting.objects.filter(kind="forfeiture")
+    assert (posting.credit.code, posting.amount, posting.caused_by) == ("expired", 30, root)
+    assert Wallet.objects.get(user=alice).balance == 0
+    books.assert_books_are_right()
