@@ -93,6 +93,19 @@ class Environment:
             stop(name, "is not a database URL", should_be)
         return parsed
 
+    def email(self, name: str, should_be: str) -> dict[str, Any]:
+        """Django's EMAIL_… settings from a URL (`smtp://`, `smtp+tls://`, `smtp+ssl://`); empty where there is none."""
+        url = self.text(name, should_be, "")
+        if not url:
+            return {}
+        try:
+            parsed: dict[str, Any] = environ.Env.email_url_config(url)
+        except (ValueError, KeyError, environ.ImproperlyConfigured):
+            stop(name, "is not a mail server's URL", should_be)
+        if not parsed.get("EMAIL_HOST"):
+            stop(name, "names no host", should_be)
+        return parsed
+
     def development_secret(self, name: str) -> str:
         """A secret made on first run and kept beside the code, for development only."""
         self._kept.mkdir(mode=0o700, exist_ok=True)

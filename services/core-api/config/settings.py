@@ -70,9 +70,12 @@ INSTALLED_APPS = [
     "payments",
     "support",
     "published",
+    "audit",
+    "mail",
 ]
 MIDDLEWARE = [
     "config.client_address.ClientAddressMiddleware",
+    "audit.origin.OriginMiddleware",
     "config.logs.RequestLogMiddleware",
     "config.metrics.MetricsMiddleware",
     "config.body_limit.BodyLimitMiddleware",
@@ -155,6 +158,19 @@ if SANDBOX_PAYMENTS and BEHIND_TLS:
     _sandbox_should_be = "0 where real people pay, since the sandbox gives credit for nothing"
     stop("LECTERN_SANDBOX_PAYMENTS", "is 1 while LECTERN_PUBLIC_URL is https", _sandbox_should_be)
 SANDBOX_SECRET = secret("LECTERN_SANDBOX_SECRET") if SANDBOX_PAYMENTS else ""
+
+# --- Mail --------------------------------------------------------------------------------------------------------
+_email_url = env.email("EMAIL_URL", "the mail server, smtp+tls://user:password@host:587")
+MAIL_IS_SENT = bool(_email_url)  # else it stays in the outbox, for admins to read
+EMAIL_BACKEND = _email_url.get("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+EMAIL_HOST, EMAIL_PORT = _email_url.get("EMAIL_HOST", ""), _email_url.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
+    _email_url.get("EMAIL_HOST_USER") or "",
+    _email_url.get("EMAIL_HOST_PASSWORD") or "",
+)
+EMAIL_USE_TLS, EMAIL_USE_SSL = _email_url.get("EMAIL_USE_TLS", False), _email_url.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10  # seconds
+MAIL_FROM = env.text("SUPPORT_EMAIL", "the address that mail comes from", f"lectern@{_public.hostname}")
 
 # --- Files -------------------------------------------------------------------------------------------------------
 _kept = BASE_DIR / ".lectern-dev"
