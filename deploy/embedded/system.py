@@ -128,6 +128,8 @@ class System:
             "LECTERN_MEDIA_ROOT": str(self.state.media),
             "LECTERN_STATIC_ROOT": str(self.state.static),
             "LECTERN_RESOLVER": "127.0.0.1",  # never asked: the upstreams are addresses
+            "LECTERN_PUBLIC_URL": self.public_url,
+            **{name: os.environ.get(name, "") for name in ("LECTERN_TRUSTED_PROXIES", "LECTERN_ALLOWED_ORIGINS")},
         }
         for name, short in {"core-api": "CORE", "stream-gateway": "STREAM", "chat-gateway": "CHAT"}.items():
             places[f"LECTERN_{short}_UPSTREAM"] = f"127.0.0.1:{self.ports[name]}"

@@ -37,6 +37,9 @@ class Front:
             "LECTERN_MEDIA_ROOT": str(self.media),
             "LECTERN_STATIC_ROOT": str(self.static),
             "LECTERN_RESOLVER": "127.0.0.1",
+            "LECTERN_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+            "LECTERN_TRUSTED_PROXIES": "",
+            "LECTERN_ALLOWED_ORIGINS": "",
         }
         nginx.render(home, fixed | variables)
         for old, new in (changes or {}).items():

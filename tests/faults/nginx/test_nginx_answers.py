@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 from stand_ins import Answer, problem
 
-SAFE = ("X-Content-Type-Options", "Referrer-Policy", "X-Frame-Options", "Content-Security-Policy", "X-Request-ID")
+SAFE = (
+    "X-Content-Type-Options",
+    "Referrer-Policy",
+    "X-Frame-Options",
+    "Cross-Origin-Opener-Policy",
+    "Content-Security-Policy",
+    "X-Request-ID",
+)
 
 
 @pytest.mark.parametrize(
@@ -33,8 +40,21 @@ def test_every_answer_carries_each_security_header_once(front, path: str) -> Non
     (front.static / "site.js").write_text("1")
     answer = front.client.get(path)
     assert {name: len(answer.headers.get_list(name)) for name in SAFE} == dict.fromkeys(SAFE, 1)
-    assert "Strict-Transport-Security" not in answer.headers  # this is not TLS
+    assert "Strict-Transport-Security" not in answer.headers  # the public address is not https
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
     assert answer.headers["Server"] == "nginx"
+
+
+def test_a_site_whose_address_is_https_says_so_on_every_answer_once(
+    make_front: Callable[..., Any], core, stream
+) -> None:
+    front = make_front(LECTERN_PUBLIC_URL="https://courses.example.org")
+    year = "max-age=31536000"
+    core.answers["/admin/"] = Answer(headers={"Strict-Transport-Security": year})
+    stream.answers["/stream/v1/p/1/poster.jpg"] = Answer(headers={"X-Accel-Redirect": "/_media/poster.jpg"})
+    (front.media / "poster.jpg").write_bytes(b"jpg")
+    for path in ("/", "/healthz", "/nothing", "/admin/", "/stream/v1/p/1/poster.jpg", "/stream/v1/p/1/x", "/chat/v1/x"):
+        assert front.client.get(path).headers.get_list("Strict-Transport-Security") == [year], path
 
 
 def test_what_a_service_says_about_security_stays_as_it_is(front, core) -> None:

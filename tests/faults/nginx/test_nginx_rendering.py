@@ -22,6 +22,7 @@ VARIABLES = {
     "LECTERN_STATIC_ROOT": "/srv/static",
     "LECTERN_LISTEN": "8000",
     "LECTERN_RESOLVER": "127.0.0.11",
+    "LECTERN_PUBLIC_URL": "https://courses.example.org",
 }
 
 
@@ -66,6 +67,45 @@ def test_both_ways_render_the_same(tmp_path: Path) -> None:
             ).stdout
         rendered = tmp_path / "conf.d" / template.relative_to(nginx.SOURCE / "templates").with_suffix("")
         assert rendered.read_bytes() == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LECTERN_TRUSTED_PROXIES", "10.0.0.0/8,nginx"),
+        ("LECTERN_TRUSTED_PROXIES", "10.0.0.0/8;"),
+        ("LECTERN_TRUSTED_PROXIES", "*"),
+        ("LECTERN_ALLOWED_ORIGINS", "*"),
+        ("LECTERN_ALLOWED_ORIGINS", "app.example.org"),
+        ("LECTERN_ALLOWED_ORIGINS", 'https://app.example.org"'),
+        ("LECTERN_ALLOWED_ORIGINS", "https://app.example.org/path"),
+    ],
+)
+def test_a_malformed_list_stops_the_start_by_its_name(tmp_path: Path, name: str, value: str) -> None:
+    """As the image's entry point runs it; nginx.render says the same."""
+    script = nginx.SOURCE / "entrypoint" / "25-lectern-lists.sh"
+    done = subprocess.run(
+        [script, tmp_path], env={"PATH": os.environ["PATH"], name: value}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (78, 1)
+    assert done.stderr.startswith(f"lectern: {name} holds '")
+
+
+def test_the_lists_are_written_as_nginx_reads_them(tmp_path: Path) -> None:
+    lists = {
+        "LECTERN_TRUSTED_PROXIES": " 10.0.0.0/8,,\t2001:db8::/32 ",
+        "LECTERN_ALLOWED_ORIGINS": "https://app.example.org:443/, http://[::1]:5173",
+    }
+    nginx.render(tmp_path, VARIABLES | lists)
+    written = (tmp_path / "conf.d" / "lists.conf").read_text().splitlines()
+    assert [line for line in written if "10." in line or "2001" in line or "://" in line] == [
+        "set_real_ip_from 10.0.0.0/8;",
+        "set_real_ip_from 2001:db8::/32;",
+        "    10.0.0.0/8 1;",
+        "    2001:db8::/32 1;",
+        '    "https://app.example.org" $http_origin;',
+        '    "http://[::1]:5173" $http_origin;',
+    ]
 
 
 @pytest.mark.parametrize("name", ['a"b', "a$b", "a;b", "a{b", "a\nb", "a\\b"])
