@@ -10,10 +10,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, cast
 
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
@@ -21,7 +19,9 @@ from django.utils import timezone
 from jwt.algorithms import RSAAlgorithm
 
 from accounts.models import SigningKey
+from config.sealing import Unreadable, seal, unseal
 
+PURPOSE = "signing keys"
 PUBLISHED_AHEAD = timedelta(minutes=2)  # by then every gateway, which looks once a minute, has the new key
 CLOCKS_DIFFER = timedelta(minutes=1)
 REMEMBERED = 60.0  # seconds that a public key may be used without looking at its row again
@@ -115,27 +115,21 @@ def _make(signs_from: datetime) -> SigningKey:
     return SigningKey.objects.create(
         kid=kid,
         public_jwk=numbers | {"kid": kid, "use": "sig", "alg": "RS256"},
-        private_encrypted=_fernet().encrypt(
+        private_encrypted=seal(
+            PURPOSE,
             private.private_bytes(
                 serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
+            ),
         ),
         signs_from=signs_from,
     )
 
 
-def _fernet() -> Fernet:
-    derived = HKDF(hashes.SHA256(), 32, salt=None, info=b"lectern signing keys").derive(
-        settings.LECTERN_SIGNING_KEY_SECRET.encode()
-    )
-    return Fernet(base64.urlsafe_b64encode(derived))
-
-
 @lru_cache(maxsize=8)
 def _decrypt(encrypted: bytes) -> RSAPrivateKey:
     try:
-        der = _fernet().decrypt(encrypted)
-    except InvalidToken as error:
+        der = unseal(PURPOSE, encrypted)
+    except Unreadable as error:
         raise KeyUnreadable(
             "the signing key in the database cannot be decrypted: restore the LECTERN_SIGNING_KEY_SECRET that made it, "
             "or run `manage.py rotate_signing_key`, after which everybody refreshes their access token"
