@@ -103,6 +103,8 @@ class LoginSession(models.Model):
     last_used_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=20, blank=True)
+    # For a login that lives from one of the admin site's sessions, and ends with it: the hash of that session's key.
+    admin_session = models.BinaryField(max_length=32, null=True)
 
     class Meta:
         default_permissions = ()  # seen on the person's own page
@@ -131,6 +133,48 @@ class RefreshToken(models.Model):
         return f"refresh token of session {self.session_id}"
 
 
+class MailedToken(models.Model):
+    """A secret that was mailed to a person, known by its hash alone. It is spent once, by one conditional UPDATE."""
+
+    class Purpose(models.TextChoices):
+        VERIFY_EMAIL = "verify_email"  # proves the address that the person has
+        CHANGE_EMAIL = "change_email"  # proves the one they want instead, which takes effect with it
+        RESET_PASSWORD = "reset_password"
+
+    token_hash = models.BinaryField(primary_key=True, max_length=32)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="mailed_tokens")
+    purpose = models.CharField(max_length=14, choices=Purpose)
+    email = models.EmailField(max_length=254)  # where it was sent: it proves that address and no other
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    spent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()  # nobody's to see
+        indexes = [models.Index(fields=["expires_at"], name="mailed_token_expires")]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} of {self.user_id}"
+
+
+class PasswordResetRequest(models.Model):
+    """What somebody typed who forgot their password, until the job, moments later, has looked up who that is.
+
+    A row and not the job's argument: those are logged, and stay with a job that failed.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField(max_length=254)
+    address = models.GenericIPAddressField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        default_permissions = ()  # nobody's to see
+
+    def __str__(self) -> str:
+        return f"asked at {self.created_at:%Y-%m-%d %H:%M:%S}"
+
+
 class SigningKey(models.Model):
     """An RS256 key pair. The private half is encrypted by LECTERN_SIGNING_KEY_SECRET; the public half is in the JWKS."""
 
@@ -146,3 +190,41 @@ class SigningKey(models.Model):
 
     def __str__(self) -> str:
         return self.kid
+
+
+class AttemptCounter(models.Model):
+    """How often something that can be guessed was tried of late, for an account or from an address (accounts/attempts.py).
+
+    The keys are keyed hashes: neither names nor addresses can be read from them.
+    """
+
+    key = models.BinaryField(primary_key=True, max_length=32)
+    account = models.BinaryField(max_length=32, null=True, help_text="Hash of the name typed; null: an address's.")
+    level = models.FloatField(default=0, help_text="Attempts let through, less those forgotten, at `last_at`.")
+    refused = models.PositiveIntegerField(default=0, help_text="Attempts refused since `last_at`.")
+    last_at = models.FloatField(help_text="When an attempt was last let through, in seconds since 1970.")
+    forgotten_at = models.FloatField(help_text="When nothing is left of it, in seconds since 1970.")
+
+    class Meta:
+        default_permissions = ()  # nobody's to see
+        indexes = [
+            models.Index(fields=["account"], name="attempt_account"),
+            models.Index(fields=["forgotten_at"], name="attempt_forgotten"),
+        ]
+
+    def __str__(self) -> str:
+        return f"level {self.level:.1f}"
+
+
+class KnownNetwork(models.Model):
+    """A network from which an account logged in of late: strangers elsewhere cannot make that person wait there."""
+
+    key = models.BinaryField(primary_key=True, max_length=32)
+    forgotten_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()  # nobody's to see
+        indexes = [models.Index(fields=["forgotten_at"], name="known_network_forgotten")]
+
+    def __str__(self) -> str:
+        return f"known until {self.forgotten_at:%Y-%m-%d}"

@@ -49,6 +49,13 @@ class Environment:
             stop(name, f"is {value!r}", "1 or 0")
         return value in {"1", "true", "yes", "on"}
 
+    def count(self, name: str, default: int) -> int:
+        """A whole number above 0."""
+        value = self.text(name, "a whole number above 0", str(default))
+        if not value.isdecimal() or int(value) < 1:
+            stop(name, f"is {value!r}", "a whole number above 0")
+        return int(value)
+
     def choice(self, name: str, choices: list[str], default: str) -> str:
         value = self.text(name, "one of " + ", ".join(choices), default).lower()
         if value not in choices:

@@ -151,6 +151,9 @@ AUTH_PASSWORD_VALIDATORS = [
 SIMPLE_JWT = {"TOKEN_TYPE_CLAIM": "typ", "USER_ID_CLAIM": "sub"}  # keys and the rest: accounts/tokens.py
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=10)
 REFRESH_TOKEN_LIFETIME = timedelta(days=30)
+# What one address may do before it has to wait (accounts/attempts.py). A school or a company is one address.
+LOGIN_FAILURES_PER_ADDRESS = env.count("LECTERN_LOGIN_FAILURES_PER_ADDRESS", default=50)
+REGISTRATIONS_PER_HOUR = env.count("LECTERN_REGISTRATIONS_PER_HOUR", default=60)
 
 # --- Money -------------------------------------------------------------------------------------------------------
 SANDBOX_PAYMENTS = env.flag("LECTERN_SANDBOX_PAYMENTS")
