@@ -84,6 +84,13 @@ def port(value: str) -> int:
     return number
 
 
+def seconds(value: str) -> float:
+    number = float(value)
+    if not 0 < number <= 86_400:
+        raise ValueError(value)
+    return number
+
+
 def one_of(*allowed: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
         if value.lower() not in allowed:

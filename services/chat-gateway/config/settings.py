@@ -40,6 +40,12 @@ ALLOWED_ORIGINS = parsed(
 TRUSTED_PROXIES = parsed(
     "LECTERN_TRUSTED_PROXIES", "a comma-separated list of networks, 10.0.0.0/8", environment.networks, ""
 )
+ERASURE_SWEEP = parsed(
+    "LECTERN_ERASURE_SWEEP",
+    "a number of seconds, how often to look for erased people whose notification was lost",
+    environment.seconds,
+    "60",
+)
 HOST = text("LECTERN_HOST", "the address to listen on", "127.0.0.1")
 PORT = parsed("LECTERN_PORT_INTERNAL", "the port to listen on, 0 to 65535", environment.port, "8003")
 

@@ -18,8 +18,9 @@ from realtime.handshake import RESTARTING
 from realtime.hints import Hints
 from realtime.hub import Hub
 from realtime.store import OUTAGE, Store
+from realtime.sweep import Sweep
 from realtime.verifier import Claims
-from tickets import assignment, events
+from tickets import assignment, erasure, events
 from tickets.authentication import verifier
 from tickets.people import Person
 
@@ -30,6 +31,7 @@ DRAIN_WITHIN = 10.0  # seconds, however many they are
 
 log = structlog.get_logger()
 assign_waiting = database_sync_to_async(assignment.assign_waiting, thread_sensitive=False)
+erase_pending = database_sync_to_async(erasure.erase_pending, thread_sensitive=False)
 
 
 def discard_broken_connections() -> None:
@@ -49,11 +51,13 @@ class Runtime:
             self.hub.tell_others = self.hints.tell
         self.people: YesCache[Person] = YesCache()
         self.changes = ChangeListener(settings.DATABASE_URL, [self.people], self._access_changed)
+        self.erasures = Sweep("erasures", erase_pending, settings.ERASURE_SWEEP)
         self.draining = False
 
     def _access_changed(self, user: str) -> None:
         """By core's notification; or (empty) the listener is connected anew, so PostgreSQL may have been restarted."""
         self.hub.access_changed(user)
+        self.erasures.wake()
         if not user:
             self.hub.spawn(asyncio.to_thread(discard_broken_connections))
 
@@ -107,6 +111,7 @@ async def running() -> AsyncIterator[Runtime]:
         runtime.changes.run,
         lambda: _repeat(runtime.sweep),
         lambda: _repeat(runtime.housekeeping),
+        runtime.erasures.run,
     ]
     if runtime.hints:
         work += [runtime.hints.listen_forever, runtime.hints.publish_forever]

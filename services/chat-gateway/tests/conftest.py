@@ -39,6 +39,7 @@ os.environ |= {
     "LECTERN_ALLOWED_ORIGINS": "https://app.example",
     "LECTERN_JWKS_URL": KEYS.url,
     "LECTERN_LOG_LEVEL": "debug",
+    "LECTERN_ERASURE_SWEEP": "0.5",
 }
 os.environ.pop("REDIS_URL", None)
 if redis_url := os.environ.get("LECTERN_TEST_REDIS"):

@@ -51,6 +51,7 @@ def test_it_is_named_within_a_second():
         ("LECTERN_ALLOWED_ORIGINS", "*"),
         ("LECTERN_PORT_INTERNAL", "eighty"),
         ("LECTERN_LOG_LEVEL", "loud"),
+        ("LECTERN_ERASURE_SWEEP", "now and then"),
     ],
 )
 def test_a_malformed_variable_is_named_and_not_shown(name, value):

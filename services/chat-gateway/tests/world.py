@@ -145,3 +145,17 @@ class World:
 
     def log_out_everywhere(self, user: User) -> None:
         self.shrink(user, "UPDATE core.principal SET generation = generation + 1 WHERE user_id = %s")
+
+    def erase(self, user: User, *, notify: bool = True) -> str:
+        """As core does; without `notify` as if the notification were lost. Gives the name that core leaves them."""
+        alias = f"erased-{user.id.hex[:12]}"
+        self.connection.execute("DELETE FROM core.support_agent WHERE user_id = %s", [user.id])
+        self.connection.execute(
+            "UPDATE core.principal SET username = %s, name = '' WHERE user_id = %s", [alias, user.id]
+        )
+        erased = "UPDATE core.principal SET erased_at = now(), is_active = false, permissions = '{}' WHERE user_id = %s"
+        if notify:
+            self.shrink(user, erased)
+        else:
+            self.connection.execute(erased, [user.id])
+        return alias

@@ -14,7 +14,16 @@ from django.utils import timezone
 from psycopg.errors import UniqueViolation
 
 from tickets import assignment, events, queries, sql
-from tickets.errors import AgentAbsent, AlreadyAssigned, AtCapacity, Invalid, NotFound, PermissionDenied, TicketClosed
+from tickets.errors import (
+    AgentAbsent,
+    AlreadyAssigned,
+    AtCapacity,
+    Invalid,
+    NotFound,
+    PermissionDenied,
+    TicketClosed,
+    TicketErased,
+)
 from tickets.models import (
     AgentStatus,
     AssignmentReason,
@@ -154,9 +163,11 @@ def close_ticket(person: Person, ticket_id: uuid.UUID) -> Ticket:
 
 
 def reopen_ticket(person: Person, ticket_id: uuid.UUID) -> Ticket:
-    """A closed ticket waits anew, preferring the agent it had. One that is not closed stays as it is."""
+    """A closed ticket waits anew, preferring the agent it had. One that is not closed stays as it is. Raises TicketErased."""
     with transaction.atomic():
         ticket = queries.ticket_for(person, ticket_id, lock=True)
+        if ticket.erased_at is not None:
+            raise TicketErased
         if ticket.state == TicketState.CLOSED:
             ticket.state, ticket.closed_at, ticket.queued_at = TicketState.QUEUED, None, timezone.now()
             ticket.save(update_fields=["state", "closed_at", "queued_at"])

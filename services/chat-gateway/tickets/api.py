@@ -133,7 +133,7 @@ class Close(ChatView):
 class Reopen(ChatView):
     @extend_schema(operation_id="reopen_ticket", request=None, responses=TicketSerializer)
     def post(self, request: Request, ticket: uuid.UUID) -> Response:
-        """Goes on with a closed ticket, with the same agent if they have room."""
+        """Goes on with a closed ticket, with the same agent if they have room. 409 `ticket_erased`: who asked is gone."""
         return answer(actions.reopen_ticket(self.person(), ticket))
 
 

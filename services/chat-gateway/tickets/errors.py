@@ -94,6 +94,11 @@ class TicketClosed(Problem):
     detail = "Reopen it to go on with the conversation."
 
 
+class TicketErased(Problem):
+    status, code, title = 409, "ticket_erased", "Nobody is there any more"
+    detail = "The person who asked has been erased, and their texts with them. The ticket stays closed."
+
+
 class AlreadyAssigned(Problem):
     status, code, title = 409, "already_assigned", "Already assigned"
     detail = "Somebody else has this ticket. Ask them to transfer it."

@@ -66,6 +66,7 @@ class Ticket(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     queued_at = models.DateTimeField(db_default=Now())  # waiting since; kept when an agent goes away
     closed_at = models.DateTimeField(null=True)
+    erased_at = models.DateTimeField(null=True)  # its learner is erased: no text is left, and it stays closed
 
     class Meta:
         db_table = "ticket"
@@ -84,6 +85,9 @@ class Ticket(models.Model):
                 name="ticket_closed_has_time",
                 condition=Q(state="closed", closed_at__isnull=False) | ~Q(state="closed") & Q(closed_at__isnull=True),
             ),
+            models.CheckConstraint(
+                name="ticket_erased_stays_closed", condition=Q(erased_at__isnull=True) | Q(state="closed", subject="")
+            ),
             models.CheckConstraint(name="ticket_head_seq_not_negative", condition=Q(head_seq__gte=0)),
             models.UniqueConstraint(name="ticket_client_id_once", fields=["learner_id", "client_id"]),
         ]
@@ -99,7 +103,10 @@ class Ticket(models.Model):
 
 
 class Message(models.Model):
-    """One message, never changed. Written by tickets/sql.py alone, which gives it its `seq` under the ticket's row lock."""
+    """One message, never changed but by erasure, which empties it and leaves its `seq`.
+
+    Written by tickets/sql.py alone, which gives it its `seq` under the ticket's row lock.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, db_index=False, related_name="messages")
@@ -109,6 +116,7 @@ class Message(models.Model):
     sender_username = models.CharField(max_length=150)
     body = models.TextField()
     created_at = models.DateTimeField()
+    erased_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "message"
@@ -118,9 +126,11 @@ class Message(models.Model):
             models.CheckConstraint(name="message_seq_from_one", condition=Q(seq__gte=1)),
             models.CheckConstraint(
                 name="message_body_length",
-                condition=Q(GreaterThanOrEqual(Length("body"), 1), LessThanOrEqual(Length("body"), MESSAGE_MAX_LENGTH)),
+                condition=Q(GreaterThanOrEqual(Length("body"), 1), LessThanOrEqual(Length("body"), MESSAGE_MAX_LENGTH))
+                | Q(erased_at__isnull=False, body=""),
             ),
         ]
+        indexes = [models.Index(name="message_of_sender", fields=["sender_id"])]  # an agent's: export and erasure
 
     def __str__(self) -> str:
         return f"message {self.seq} of {self.ticket_id}"
@@ -156,6 +166,7 @@ class Assignment(models.Model):
 
     class Meta:
         db_table = "assignment"
+        indexes = [models.Index(name="assignment_of_agent", fields=["agent_id"])]
 
     def __str__(self) -> str:
         return f"{self.ticket_id} {self.reason}"
@@ -172,6 +183,7 @@ class ReadCursor(models.Model):
     class Meta:
         db_table = "read_cursor"
         constraints = [models.UniqueConstraint(name="read_cursor_once", fields=["ticket", "user_id"])]
+        indexes = [models.Index(name="read_cursor_of_user", fields=["user_id"])]
 
     def __str__(self) -> str:
         return f"{self.user_id} read {self.ticket_id} up to {self.seq}"
@@ -199,3 +211,17 @@ class ConnectTicket(models.Model):
 
     def __str__(self) -> str:
         return f"connect ticket of {self.user_id}"
+
+
+class Erasure(models.Model):
+    """Somebody whom core-api has erased, and who is erased here. `settled`: also what they were writing meanwhile."""
+
+    user_id = models.UUIDField(primary_key=True)
+    erased_at = models.DateTimeField()  # core-api's time: another one, after a restored backup, is another erasure
+    settled = models.BooleanField()
+
+    class Meta:
+        db_table = "erasure"
+
+    def __str__(self) -> str:
+        return f"erasure of {self.user_id}"

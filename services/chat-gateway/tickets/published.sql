@@ -7,4 +7,36 @@ SELECT id AS ticket_id, number, learner_id, assignee_id, category_id, subject::t
        created_at, closed_at
   FROM chat.ticket;
 
+-- Everything that is kept here about one person, for their export: the rows of each kind as JSON, in order of time.
+-- Messages: all of their own tickets, and what they wrote in those of others. A function, since core-api needs one
+-- person's rows and no look at everybody's.
+CREATE FUNCTION chat_published.held_about(person uuid) RETURNS TABLE (kind text, record json)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'tickets', json_build_object(
+               'id', t.id, 'number', t.number, 'category', t.category_slug, 'subject', t.subject, 'state', t.state,
+               'lesson', t.lesson_id, 'order', t.order_id, 'agent', t.assignee_username,
+               'created_at', t.created_at, 'queued_at', t.queued_at, 'closed_at', t.closed_at)
+      FROM (SELECT * FROM chat.ticket WHERE learner_id = person ORDER BY number) t
+    UNION ALL
+    SELECT 'messages', json_build_object(
+               'ticket', m.ticket_id, 'seq', m.seq, 'id', m.id, 'sender', m.sender_username,
+               'own', m.sender_id = person, 'message', m.body, 'timestamp', m.created_at)
+      FROM (SELECT m.* FROM chat.message m JOIN chat.ticket t ON t.id = m.ticket_id WHERE t.learner_id = person
+            UNION
+            SELECT m.* FROM chat.message m WHERE m.sender_id = person
+            ORDER BY id) m
+    UNION ALL
+    SELECT 'read_marks', json_build_object('ticket', r.ticket_id, 'seq', r.seq)
+      FROM chat.read_cursor r WHERE r.user_id = person
+    UNION ALL
+    SELECT 'assignments', json_build_object('ticket', a.ticket_id, 'reason', a.reason, 'at', a.at)
+      FROM chat.assignment a WHERE a.agent_id = person
+    UNION ALL
+    SELECT 'presence', json_build_object('status', a.status, 'counts_until', a.lease_until, 'last_given_at', a.assigned_at)
+      FROM chat.agent_status a WHERE a.user_id = person
+$$;
+
+REVOKE ALL ON FUNCTION chat_published.held_about(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION chat_published.held_about(uuid) TO lectern_core;
 GRANT SELECT ON chat_published.ticket_count, chat_published.ticket TO lectern_core;

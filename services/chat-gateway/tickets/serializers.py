@@ -80,7 +80,7 @@ class MessageSerializer(serializers.Serializer[MessageRow]):
     seq = serializers.IntegerField()
     id = serializers.UUIDField()
     client_id = serializers.CharField(allow_null=True)
-    message = serializers.CharField(source="body")
+    message = serializers.CharField(source="body", help_text="empty: erased, with the person whose ticket it is")
     sender = serializers.CharField(source="sender_username", help_text="username")
     timestamp = serializers.DateTimeField(source="created_at")
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from stream_gateway import erasure
 from stream_gateway.access import Playback
 from stream_gateway.database import Database
 from stream_gateway.delivery import Delivery
@@ -17,6 +18,7 @@ from stream_gateway.freshness import ChangeListener, YesCache
 from stream_gateway.manifest import Masters
 from stream_gateway.sessions import LastSeen
 from stream_gateway.settings import Settings
+from stream_gateway.sweep import Sweep
 from stream_gateway.verifier import TokenVerifier
 
 
@@ -28,7 +30,8 @@ class Gateway:
         self.database = Database(settings.database_url)
         self.verifier = verifier or TokenVerifier(settings.jwks_url)
         self.playing: YesCache[Playback] = YesCache()
-        self.listener = ChangeListener(settings.database_url, [self.playing])
+        self.erasures = Sweep("erasures", lambda: erasure.erase_pending(self.database), settings.erasure_sweep)
+        self.listener = ChangeListener(settings.database_url, [self.playing], lambda _user: self.erasures.wake())
         self.delivery = Delivery(settings.delivery, settings.media_root)
         self.masters = Masters(settings.media_root)
         self.last_seen = LastSeen(self.database)
@@ -40,6 +43,7 @@ class Gateway:
         tasks: list[asyncio.Task[Any]] = [
             asyncio.create_task(self.listener.run(), name="access_changed"),
             asyncio.create_task(self.verifier.keep_fresh(), name="keys"),
+            asyncio.create_task(self.erasures.run(), name="erasures"),
         ]
         try:
             yield self

@@ -152,6 +152,13 @@ class Settings(Environment):
         validation_alias="DELIVERY",
         description='"accel" (nginx sends the bytes) or "direct" (this process does)',
     )
+    erasure_sweep: float = Field(
+        60,
+        gt=0,
+        le=86_400,
+        validation_alias="LECTERN_ERASURE_SWEEP",
+        description="a number of seconds, how often to look for erased people whose notification was lost",
+    )
     log_level: Literal["debug", "info", "warning"] = Field(
         "info", validation_alias="LECTERN_LOG_LEVEL", description='"debug", "info" or "warning"'
     )

@@ -6,6 +6,7 @@ What a token may do is not decided here: see `published.principal` (deploy/contr
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import threading
 import time
@@ -13,6 +14,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import jwt
 
@@ -22,6 +24,7 @@ REQUIRED = ["iss", "aud", "sub", "gen", "sid", "typ", "jti", "iat", "exp"]
 REFRESH_EVERY = 60.0  # seconds
 REFRESH_AT_MOST_EVERY = 10.0  # seconds, for unknown key ids, which anybody can make up
 FETCH_TIMEOUT = 2.0  # seconds
+REMEMBERED = 4096  # good tokens, the least used go first: 6 MB
 
 
 class TokenInvalid(Exception):
@@ -52,34 +55,75 @@ def fetch_json(url: str) -> str:
         return str(answer.read(1_000_000), "utf-8")
 
 
+class _Segments(jwt.PyJWS):
+    """PyJWT's rule for base64url, checked by one comparison: its own walk over the characters takes half of a verification.
+
+    Should PyJWT rename what is overridden here, its own check is used again: as safe, and slower (`make bench ARGS=verifier`).
+    """
+
+    @staticmethod
+    def _decode_base64url_segment(segment: bytes, name: str) -> bytes:
+        data = _decoded(segment)
+        if base64.urlsafe_b64encode(data).rstrip(b"=") != segment:
+            raise jwt.DecodeError(f"Invalid {name}")
+        return data
+
+
+_jwt = jwt.PyJWT()
+_jwt._jws = _Segments()
+
+
+def _decoded(segment: bytes) -> bytes:
+    return base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
+
+
+def _verified(keys: dict[str, jwt.PyJWK], token: str) -> Claims:
+    """The claims of a token that one of `keys` signed, checked entirely. Raises all kinds of errors."""
+    header = json.loads(_decoded(token.encode().partition(b".")[0]))  # for `kid` alone: jku, jwk and x5u are ignored
+    options: jwt.types.Options = {"require": REQUIRED}
+    key = _key(keys, header.get("kid"))
+    claims = _jwt.decode(token, key, [ALGORITHM], options, audience=AUDIENCE, issuer=ISSUER)
+    if claims["typ"] != "access" or type(claims["gen"]) is not int:
+        raise TokenInvalid("not an access token")
+    return Claims(
+        user=uuid.UUID(claims["sub"]),
+        username=str(claims.get("username", "")),
+        generation=claims["gen"],
+        session=uuid.UUID(claims["sid"]),
+        expires_at=int(claims["exp"]),
+    )
+
+
+def _key(keys: dict[str, jwt.PyJWK], kid: object) -> jwt.PyJWK:
+    if not keys:
+        raise KeysUnavailable
+    if not isinstance(kid, str) or kid not in keys:
+        raise UnknownKey("unknown key")
+    return keys[kid]
+
+
 class TokenVerifier:
-    """Keeps the public keys and checks tokens with them; safe to share between threads."""
+    """Keeps the public keys and checks tokens with them; safe to share between threads.
+
+    A token that was found good is remembered until its end, or until the keys change. A bad one is looked at again each time.
+    """
 
     def __init__(self, jwks_url: str, fetch: Callable[[str], str] = fetch_json) -> None:
         self._url = jwks_url
         self._fetch = fetch
-        self._keys: dict[str, jwt.PyJWK] = {}
         self._refreshed = float("-inf")
         self._lock = threading.Lock()
+        self._trust([])
 
     def check(self, token: str) -> Claims:
         """The claims of a good token, with the keys at hand. Raises TokenInvalid or KeysUnavailable."""
         try:
-            header = jwt.get_unverified_header(token)  # for `kid` alone: jku, jwk and x5u are ignored
-            key = self._key(header.get("kid"))
-            options: jwt.types.Options = {"require": REQUIRED}
-            claims = jwt.decode(token, key, [ALGORITHM], options, audience=AUDIENCE, issuer=ISSUER)
-            if claims["typ"] != "access" or type(claims["gen"]) is not int:
-                raise TokenInvalid("not an access token")
-            return Claims(
-                user=uuid.UUID(claims["sub"]),
-                username=str(claims.get("username", "")),
-                generation=claims["gen"],
-                session=uuid.UUID(claims["sid"]),
-                expires_at=int(claims["exp"]),
-            )
-        except (jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
+            claims = self._claims(token)
+        except (jwt.PyJWTError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise TokenInvalid(type(error).__name__) from error
+        if claims.expires_at <= time.time():  # since it was seen first
+            raise TokenInvalid("expired")
+        return claims
 
     def verify(self, token: str) -> Claims:
         """Like `check`, fetching newer keys where they may help. Blocks for FETCH_TIMEOUT at most."""
@@ -108,7 +152,8 @@ class TokenVerifier:
             self._refreshed = now
             try:
                 entries = json.loads(self._fetch(self._url))["keys"]
-                self._keys = {entry["kid"]: jwt.PyJWK(entry, ALGORITHM) for entry in entries}
+                if entries != self._entries:
+                    self._trust(entries)
             except (OSError, ValueError, KeyError, TypeError, jwt.PyJWTError):
                 return False
             return bool(self._keys)
@@ -123,9 +168,8 @@ class TokenVerifier:
     def ready(self) -> bool:
         return bool(self._keys)
 
-    def _key(self, kid: object) -> jwt.PyJWK:
-        if not self._keys:
-            raise KeysUnavailable
-        if not isinstance(kid, str) or kid not in self._keys:
-            raise UnknownKey("unknown key")
-        return self._keys[kid]
+    def _trust(self, entries: list[dict[str, str]]) -> None:
+        """From now on these keys (JWKs) count alone: what is remembered by others is dropped, also by checks under way."""
+        keys = {entry["kid"]: jwt.PyJWK(entry, ALGORITHM) for entry in entries}
+        self._claims: Callable[[str], Claims] = lru_cache(REMEMBERED)(partial(_verified, keys))
+        self._keys, self._entries = keys, entries

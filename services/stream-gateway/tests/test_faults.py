@@ -125,7 +125,7 @@ async def test_before_its_own_migration(
 
 async def test_keys_that_were_never_fetched(client: Client, alice: Person, lesson: Lesson, keys: SigningKeys) -> None:
     started = await client.start(alice, lesson)
-    client.gateway.verifier._keys = {}
+    client.gateway.verifier._trust([])
     client.gateway.verifier._fetch = away
     assert code(await client.post_playback(lesson, alice)) == (503, "unavailable")
     assert code(await client.get("/readyz")) == (503, "unavailable")

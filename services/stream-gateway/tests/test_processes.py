@@ -65,6 +65,7 @@ def run(command: str, **changes: str | None) -> subprocess.CompletedProcess[str]
         ("LECTERN_STREAM_LIMIT", "0", "LECTERN_STREAM_LIMIT is malformed"),
         ("DELIVERY", "nginx", 'DELIVERY is malformed: it should be "accel"'),
         ("LECTERN_LOG_LEVEL", "loud", "LECTERN_LOG_LEVEL is malformed"),
+        ("LECTERN_ERASURE_SWEEP", "0", "LECTERN_ERASURE_SWEEP is malformed: it should be a number of seconds"),
         ("LECTERN_TRUSTED_PROXIES", "10.0.0.0/8, nginx", "LECTERN_TRUSTED_PROXIES is malformed"),
         ("LECTERN_ALLOWED_ORIGINS", "*", "LECTERN_ALLOWED_ORIGINS is malformed"),
         ("LECTERN_PORT_INTERNAL", "eight", "LECTERN_PORT_INTERNAL is malformed"),

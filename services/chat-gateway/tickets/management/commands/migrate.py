@@ -17,6 +17,7 @@ DROP_PUBLISHED = """
 DO $$
 DECLARE view_name text;
 BEGIN
+    DROP FUNCTION IF EXISTS chat_published.held_about(uuid);
     FOR view_name IN SELECT viewname FROM pg_views WHERE schemaname = 'chat_published' LOOP
         EXECUTE format('DROP VIEW chat_published.%I', view_name);
     END LOOP;
