@@ -33,6 +33,12 @@ def do_queue(kind: str, user: User, subject: str, text: str, to: str | None = No
     return message
 
 
+def do_alert_admins(kind: str, subject: str, text: str) -> None:
+    """Tells every active superuser that something needs a person's eyes, within the caller's transaction."""
+    for admin in User.objects.filter(is_superuser=True, is_active=True):
+        do_queue(kind, admin, subject, text)
+
+
 def send(mail_id: uuid.UUID) -> None:
     """Sends one waiting mail, unless somebody else is doing so. Does not raise for what the mail server answers.
 
