@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from django.contrib.auth import authenticate
+import uuid
+
 from django.db import IntegrityError, transaction
 
-from accounts.errors import InvalidCredentials
+from accounts import letters, mailed_tokens
+from accounts.errors import InvalidCredentials, OtpEnrolmentRequired
+from accounts.identification import identify
+from accounts.mailed_tokens import Purpose
 from accounts.models import LoginSession, User
 from accounts.sessions import Client, Tokens, end_sessions, of_token, open_session
-from config.problems import Invalid
+from audit.actions import record
+from audit.kinds import Kind
+from config.problems import Invalid, NotFound
 
 
 def register(username: str, email: str, password: str) -> User:
     """A new person. The fields are valid; Invalid says which of them somebody else has, however close the race."""
     try:
         with transaction.atomic():
-            return User.objects.create_user(username, email, password)
+            user = User.objects.create_user(username, email, password)
+            letters.verify_email(user, mailed_tokens.issue(user, Purpose.VERIFY_EMAIL, user.email))
+            record(Kind.REGISTERED, actor=user, subject=user)
+            return user
     except IntegrityError as error:
         taken: dict[str, list[str]] = {}
         if User.objects.named(username).exists():
@@ -27,11 +36,12 @@ def register(username: str, email: str, password: str) -> User:
         raise Invalid(errors=taken) from error
 
 
-def log_in(username: str, password: str, client: Client) -> Tokens:
-    """Opens a login session. Raises InvalidCredentials, whatever was wrong."""
-    user = authenticate(username=username, password=password)
-    if not isinstance(user, User):
-        raise InvalidCredentials
+def log_in(username: str, password: str, client: Client, otp: str = "") -> Tokens:
+    """Opens a login session. Raises what `identify` does, and OtpEnrolmentRequired."""
+    who = identify(username, password, otp, client.address)
+    if who.must_set_up_a_device:
+        raise OtpEnrolmentRequired
+    user = who.user
     with transaction.atomic():
         # Whoever changes the password or deactivates the person meanwhile takes this row: no login slips through.
         unchanged = User.objects.select_for_update(no_key=True).filter(
@@ -40,30 +50,57 @@ def log_in(username: str, password: str, client: Client) -> Tokens:
         current = unchanged.first()
         if current is None:
             raise InvalidCredentials
-        return open_session(current, client)
+        tokens = open_session(current, client, second_factor=who.second_factor)
+        record(Kind.LOGIN, actor=current, subject=current)
+        return tokens
+
+
+def rename(user: User, name: str) -> None:
+    """Writes the display name and nothing else: a whole row could undo a deactivation that happened meanwhile."""
+    user.name = name
+    user.save(update_fields=["name"])
 
 
 def log_out(token: str) -> None:
     """Ends the session that a refresh token belongs to. Does nothing for one that is unknown or over."""
-    end_sessions(of_token(token), "logged_out")
+    with transaction.atomic():
+        for session in end_sessions(of_token(token), "logged_out"):
+            record(Kind.LOGOUT, actor=session.user_id, subject=session)
 
 
-def log_out_everywhere(user: User, reason: str = "log_out_everywhere") -> None:
-    """Makes every token of the person useless, on all services, within a second."""
+def log_out_everywhere(user: User, reason: str = "log_out_everywhere", by: User | None = None) -> None:
+    """Makes every token of the person useless, on all services, within a second. `by` goes into the audit log."""
     with transaction.atomic():
         current = User.objects.select_for_update(no_key=True).get(pk=user.pk)
         current.generation += 1
         current.save(update_fields=["generation"])
         end_sessions(LoginSession.objects.filter(user=user), reason)
+        if by is not None:
+            record(Kind.LOGOUT_EVERYWHERE, actor=by, subject=user)
 
 
 def set_password(user: User, password: str | None) -> None:
-    """A new password, already validated, or none at all. Ends every login of the person. Updates `user`, too."""
+    """A new password, already validated, or none at all. Ends every login of the person. Updates `user`, too.
+
+    It also ends what somebody else may have begun: mailed links that set a password or change the address.
+    """
     with transaction.atomic():
         user.set_password(password)
         user.save(update_fields=["password"])
         log_out_everywhere(user, "password_changed")
+        mailed_tokens.spend_all(user, Purpose.RESET_PASSWORD, Purpose.CHANGE_EMAIL)
+        letters.password_changed(user)
         user.refresh_from_db(fields=["generation"])
+
+
+def end_session(user: User, session_id: uuid.UUID) -> None:
+    """Ends one of the person's own logins. Raises NotFound for anybody else's; one that is over stays over."""
+    own = LoginSession.objects.filter(pk=session_id, user=user)
+    with transaction.atomic():
+        if not own.exists():
+            raise NotFound
+        for session in end_sessions(own, "ended_by_owner"):
+            record(Kind.SESSION_ENDED, actor=user, subject=session)
 
 
 def deactivate(user: User) -> None:

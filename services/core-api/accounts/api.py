@@ -11,9 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import actions, keys, sessions
+from accounts import actions, emails, keys, sessions
+from accounts.attempts import Purpose as Attempted
+from accounts.attempts import check_and_count
+from accounts.errors import InvalidCredentials, OtpEnrolmentRequired, OtpInvalid, OtpRequired, WrongPassword
 from accounts.models import User
 from accounts.serializers import (
+    ChangeMe,
     LogoutRequest,
     Me,
     RefreshRequest,
@@ -23,35 +27,41 @@ from accounts.serializers import (
     TokenRequest,
 )
 from config.client_address import client_address
+from config.openapi import refusals
 from config.permissions import Authenticated, Public
+from config.problems import TooManyRequests
 
 
-class _Entrance(APIView):
+class Entrance(APIView):
     """For those who have no access token, or an old one: whatever they send in that header does not matter."""
 
     authentication_classes = ()
     permission_classes = (Public,)
 
 
-class RegisterView(_Entrance):
+class RegisterView(Entrance):
     @extend_schema(request=RegisterRequest, responses={201: Registered}, operation_id="register")
     def post(self, request: Request) -> Response:
         body = RegisterRequest(data=request.data)
         body.is_valid(raise_exception=True)
+        check_and_count(Attempted.REGISTRATION, address=client_address(request))
         return Response(Registered(actions.register(**body.validated_data)).data, status=201)
 
 
-class TokenView(_Entrance):
-    @extend_schema(request=TokenRequest, responses=TokenPair, operation_id="log_in")
+class TokenView(Entrance):
+    @extend_schema(
+        request=TokenRequest,
+        responses={200: TokenPair, **refusals(InvalidCredentials, OtpRequired, OtpInvalid, OtpEnrolmentRequired)},
+        operation_id="log_in",
+    )
     def post(self, request: Request) -> Response:
-        """Log in. 401 `invalid_credentials`, whatever was wrong."""
+        """Log in. With an authenticator app: `otp_required` first, then the same again with `otp`."""
         body = TokenRequest(data=request.data)
         body.is_valid(raise_exception=True)
-        client = sessions.Client(client_address(request), request.headers.get("User-Agent", ""))
-        return Response(asdict(actions.log_in(**body.validated_data, client=client)))
+        return Response(asdict(actions.log_in(**body.validated_data, client=sessions.client_of(request))))
 
 
-class RefreshView(_Entrance):
+class RefreshView(Entrance):
     @extend_schema(request=RefreshRequest, responses=TokenPair, operation_id="refresh")
     def post(self, request: Request) -> Response:
         """A new pair for a refresh token, which is used up by it. 401 `token_invalid`, `token_superseded`, `token_reused`."""
@@ -61,7 +71,7 @@ class RefreshView(_Entrance):
         return Response(asdict(pair))
 
 
-class LogoutView(_Entrance):
+class LogoutView(Entrance):
     @extend_schema(request=LogoutRequest, responses={204: None}, operation_id="log_out")
     def post(self, request: Request) -> Response:
         """Ends the login that the refresh token belongs to; 204 also for one that is unknown or over."""
@@ -77,7 +87,8 @@ class LogoutEverywhereView(APIView):
     @extend_schema(request=None, responses={204: None}, operation_id="log_out_everywhere")
     def post(self, request: Request) -> Response:
         """Ends every login of this person; their tokens are refused everywhere within a second."""
-        actions.log_out_everywhere(cast(User, request.user))
+        user = cast(User, request.user)
+        actions.log_out_everywhere(user, by=user)
         return Response(status=204)
 
 
@@ -88,15 +99,24 @@ class MeView(APIView):
     def get(self, request: Request) -> Response:
         return Response(Me(cast(User, request.user)).data)
 
-    @extend_schema(request=Me, responses=Me, operation_id="change_me")
+    @extend_schema(
+        request=ChangeMe,
+        responses={200: Me, **refusals(WrongPassword, TooManyRequests)},
+        operation_id="change_me",
+    )
     def patch(self, request: Request) -> Response:
-        body = Me(cast(User, request.user), data=request.data, partial=True)
+        """Changes what was sent. Another `email` takes effect when the link that is mailed there has been opened."""
+        body = ChangeMe(data=request.data)
         body.is_valid(raise_exception=True)
-        body.save()
-        return Response(body.data)
+        wanted, user = body.validated_data, cast(User, request.user)
+        if "email" in wanted:
+            emails.ask_change(user, wanted["current_password"], wanted["email"])
+        if "name" in wanted:
+            actions.rename(user, wanted["name"])
+        return Response(Me(user).data)
 
 
-class JwksView(_Entrance):
+class JwksView(Entrance):
     @extend_schema(
         responses=OpenApiResponse(OpenApiTypes.OBJECT, description="A JWK Set (RFC 7517)."),
         operation_id="jwks",

@@ -105,6 +105,7 @@ class LoginSession(models.Model):
     end_reason = models.CharField(max_length=20, blank=True)
     # For a login that lives from one of the admin site's sessions, and ends with it: the hash of that session's key.
     admin_session = models.BinaryField(max_length=32, null=True)
+    second_factor = models.BooleanField(default=False, help_text="Whether a one-time code was given, too.")
 
     class Meta:
         default_permissions = ()  # seen on the person's own page
@@ -139,7 +140,7 @@ class MailedToken(models.Model):
     class Purpose(models.TextChoices):
         VERIFY_EMAIL = "verify_email"  # proves the address that the person has
         CHANGE_EMAIL = "change_email"  # proves the one they want instead, which takes effect with it
-        RESET_PASSWORD = "reset_password"
+        RESET_PASSWORD = "reset_password"  # noqa: S105  a name, no password
 
     token_hash = models.BinaryField(primary_key=True, max_length=32)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="mailed_tokens")
@@ -190,6 +191,37 @@ class SigningKey(models.Model):
 
     def __str__(self) -> str:
         return self.kid
+
+
+class TotpDevice(models.Model):
+    """A person's authenticator app (RFC 6238: SHA-1, 6 digits, 30 s). It counts from the moment a first code was right."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="totp_device")
+    secret_sealed = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now)
+    confirmed_at = models.DateTimeField(null=True)
+    last_step = models.BigIntegerField(default=0, help_text="Time step of the newest code taken: none is taken twice.")
+
+    class Meta:
+        verbose_name = "authenticator app"
+        default_permissions = ()  # the person's own, and for who may change people
+
+    def __str__(self) -> str:
+        return f"authenticator app of {self.user}"
+
+
+class RecoveryCode(models.Model):
+    """Stands in for a code of the app, once. Known by its hash alone."""
+
+    code_hash = models.BinaryField(primary_key=True, max_length=32)
+    device = models.ForeignKey(TotpDevice, on_delete=models.CASCADE, related_name="recovery_codes")
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()  # nobody's to see
+
+    def __str__(self) -> str:
+        return f"recovery code of {self.device_id}"
 
 
 class AttemptCounter(models.Model):

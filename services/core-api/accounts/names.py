@@ -2,6 +2,7 @@
 
 import unicodedata
 
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
 # ASCII only: two names that look alike are the same name.
@@ -10,6 +11,14 @@ validate_username = RegexValidator(
     "Use 3 to 40 letters (a-z), digits, dots, hyphens or underscores, beginning and ending with a letter or digit.",
     "invalid_username",
 )
+
+RESERVED = ("erased-",)  # what erased people are called (DELETE /me/)
+
+
+def check_not_reserved(username: str) -> None:
+    """Raises ValidationError for a name that nobody may choose."""
+    if username.lower().startswith(RESERVED):
+        raise ValidationError("That name is reserved.", "reserved_username")
 
 
 def normalise_username(username: str) -> str:

@@ -12,14 +12,22 @@ from datetime import datetime, timedelta
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
+from rest_framework.request import Request
 
-from accounts.errors import RefreshTokenInvalid, TokenReused, TokenSuperseded
+from accounts import letters
+from accounts.errors import LoginEndedByReuse, RefreshTokenInvalid, TokenReused, TokenSuperseded
 from accounts.models import LoginSession, RefreshToken, User
+from accounts.second_factor import is_demanded_of
 from accounts.tokens import AccessToken
+from audit.actions import record
+from audit.kinds import Kind
+from config.client_address import client_address
 from config.problems import Problem
 
+TOKEN_REUSED = "token_reused"  # noqa: S105  an end_reason, no token
 REPLAY_GRACE = timedelta(seconds=10)  # within it, a replay is a lost answer or a second tab, not a theft
 
 
@@ -31,15 +39,21 @@ class Client:
     user_agent: str
 
 
+def client_of(request: HttpRequest | Request) -> Client:
+    return Client(client_address(request), request.headers.get("User-Agent", ""))
+
+
 @dataclass(frozen=True)
 class Tokens:
     access: str
     refresh: str
 
 
-def open_session(user: User, client: Client) -> Tokens:
+def open_session(user: User, client: Client, *, second_factor: bool = False) -> Tokens:
     """A new family of refresh tokens, with its first pair. Within the caller's transaction."""
-    session = LoginSession.objects.create(user=user, address=client.address, user_agent=client.user_agent[:200])
+    session = LoginSession.objects.create(
+        user=user, address=client.address, user_agent=client.user_agent[:200], second_factor=second_factor
+    )
     return Tokens(access=str(AccessToken.of(user, session)), refresh=_add_refresh_token(session, timezone.now()))
 
 
@@ -55,9 +69,21 @@ def refresh(token: str, attempt: str = "") -> Tokens:
     return outcome
 
 
-def end_sessions(sessions: QuerySet[LoginSession], reason: str) -> None:
-    ids = list(sessions.filter(ended_at__isnull=True).values_list("pk", flat=True))
-    LoginSession.objects.filter(pk__in=ids, ended_at__isnull=True).update(ended_at=timezone.now(), end_reason=reason)
+def end_sessions(sessions: QuerySet[LoginSession], reason: str) -> list[LoginSession]:
+    """Ends those that are not over yet; gives them. Within the caller's transaction."""
+    ending = list(sessions.select_for_update(of=("self",)).filter(ended_at__isnull=True).order_by("pk"))
+    rows = LoginSession.objects.filter(pk__in=[session.pk for session in ending])
+    rows.update(ended_at=timezone.now(), end_reason=reason)
+    return ending
+
+
+def running(user: User) -> QuerySet[LoginSession]:
+    """The logins with which the person can still do something, the one used last first."""
+    now = timezone.now()
+    by_refreshing = Q(admin_session__isnull=True, last_used_at__gt=now - settings.REFRESH_TOKEN_LIFETIME)
+    by_the_admin_site = Q(last_used_at__gt=now - timedelta(seconds=settings.SESSION_COOKIE_AGE))
+    alive = LoginSession.objects.filter(by_refreshing | by_the_admin_site, user=user, ended_at__isnull=True)
+    return alive.order_by("-last_used_at", "-pk")
 
 
 def of_token(token: str) -> QuerySet[LoginSession]:
@@ -75,7 +101,11 @@ def _exchange(token: str, attempt: str) -> Tokens | Problem:
     now = timezone.now()
     if row.consumed_at is not None:
         return _replay(row, session, token, attempt, now)
+    if session.end_reason == TOKEN_REUSED:
+        return LoginEndedByReuse()
     if row.expires_at <= now or session.ended_at is not None or not session.user.is_active:
+        return RefreshTokenInvalid()
+    if is_demanded_of(session.user) and not session.second_factor:
         return RefreshTokenInvalid()
     return _consume(row, session, token, attempt, now)
 
@@ -96,7 +126,7 @@ def _consume(row: RefreshToken, session: LoginSession, token: str, attempt: str,
 
 def _replay(row: RefreshToken, session: LoginSession, token: str, attempt: str, now: datetime) -> Tokens | Problem:
     if row.consumed_at is None or now - row.consumed_at > REPLAY_GRACE:
-        end_sessions(LoginSession.objects.filter(pk=session.pk), "token_reused")
+        _end_family(session)
         return TokenReused()
     if session.ended_at is not None or not session.user.is_active:
         return RefreshTokenInvalid()
@@ -104,6 +134,13 @@ def _replay(row: RefreshToken, session: LoginSession, token: str, attempt: str, 
         successor = _unseal(bytes(row.successor), token, attempt)
         return Tokens(access=str(AccessToken.of(session.user, session)), refresh=successor)
     return TokenSuperseded()
+
+
+def _end_family(session: LoginSession) -> None:
+    """Tells the person too, once: nobody knows which of the two callers they are."""
+    if end_sessions(LoginSession.objects.filter(pk=session.pk), TOKEN_REUSED):
+        letters.token_reused(session.user, session)
+        record(Kind.TOKEN_REUSED, actor=None, subject=session.user, session=str(session.pk))
 
 
 def _add_refresh_token(session: LoginSession, now: datetime) -> str:

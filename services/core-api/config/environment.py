@@ -74,6 +74,18 @@ class Environment:
             stop(name, f"is {value!r}", should_be)
         return parts
 
+    def url(self, name: str, should_be: str, default: str) -> str:
+        """An http or https URL, with a path or without, that more path can be added to."""
+        value = self.text(name, should_be, default).rstrip("/")
+        try:
+            parts = urlsplit(value)
+            valid = parts.scheme in {"http", "https"} and parts.hostname and not (parts.query or parts.fragment)
+        except ValueError:
+            valid = False
+        if not valid:
+            stop(name, f"is {value!r}", should_be)
+        return value
+
     def names(self, name: str) -> list[str]:
         """A comma-separated list, empty by default."""
         return [part.strip() for part in self.text(name, "a comma-separated list", "").split(",") if part.strip()]

@@ -48,6 +48,15 @@ class Authenticated(BasePermission):
         return bool(request.user and request.user.is_authenticated)
 
 
+class Staff(Authenticated):
+    """Who may log in to the admin site."""
+
+    label = "staff"
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return super().has_permission(request, view) and bool(request.user.is_staff)
+
+
 def holds(*permissions: str) -> type[BasePermission]:
     """A permission class for people who hold at least one of `permissions` (names such as `courses.manage`)."""
 
@@ -64,10 +73,10 @@ def by_method(**permissions: type[BasePermission]) -> type[BasePermission]:
     """`by_method(GET=Public, POST=holds("courses.manage"))`. A method that the view has and this does not name is closed."""
 
     class ByMethod(BasePermission):
-        label = ", ".join(
-            f"{method}: {getattr(permission, 'label', permission.__name__)}"
-            for method, permission in permissions.items()
-        )
+        labels = {
+            method: getattr(permission, "label", permission.__name__) for method, permission in permissions.items()
+        }
+        label = ", ".join(f"{method}: {label}" for method, label in labels.items())
 
         def has_permission(self, request: Request, view: APIView) -> bool:
             method = "GET" if request.method == "HEAD" else str(request.method)
@@ -76,3 +85,12 @@ def by_method(**permissions: type[BasePermission]) -> type[BasePermission]:
             return method != "OPTIONS" and not hasattr(view, method.lower())  # the view answers 405
 
     return ByMethod
+
+
+def label_of(view: APIView, method: str) -> str:
+    """Who may use `view` with `method`, in the words of its permission classes."""
+    found = []
+    for permission in view.get_permissions():
+        by_method: dict[str, str] = getattr(permission, "labels", {})
+        found.append(by_method.get(method) or getattr(permission, "label", type(permission).__name__))
+    return " and ".join(found)

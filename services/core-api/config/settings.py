@@ -39,6 +39,9 @@ LECTERN_SIGNING_KEY_SECRET = secret("LECTERN_SIGNING_KEY_SECRET")
 _url_should_be = "the address people use, a scheme and a host without a path, such as https://courses.example.org"
 _public = env.address("LECTERN_PUBLIC_URL", _url_should_be, "http://127.0.0.1:8000" if DEBUG else None)
 PUBLIC_URL = _public.geturl()
+ACCOUNT_URL = env.url(
+    "LECTERN_ACCOUNT_URL", "the address below which /verify/ and /reset/ take a mail's token", f"{PUBLIC_URL}/account"
+)
 BEHIND_TLS = _public.scheme == "https"
 
 ALLOWED_HOSTS = [
@@ -70,6 +73,7 @@ INSTALLED_APPS = [
     "payments",
     "support",
     "published",
+    "books",
     "audit",
     "mail",
 ]
@@ -154,6 +158,7 @@ REFRESH_TOKEN_LIFETIME = timedelta(days=30)
 # What one address may do before it has to wait (accounts/attempts.py). A school or a company is one address.
 LOGIN_FAILURES_PER_ADDRESS = env.count("LECTERN_LOGIN_FAILURES_PER_ADDRESS", default=50)
 REGISTRATIONS_PER_HOUR = env.count("LECTERN_REGISTRATIONS_PER_HOUR", default=60)
+STAFF_TOTP = env.choice("LECTERN_STAFF_TOTP", ["off", "optional", "required"], "optional")  # accounts/second_factor.py
 
 # --- Money -------------------------------------------------------------------------------------------------------
 SANDBOX_PAYMENTS = env.flag("LECTERN_SANDBOX_PAYMENTS")
@@ -179,6 +184,7 @@ MAIL_FROM = env.text("SUPPORT_EMAIL", "the address that mail comes from", f"lect
 _kept = BASE_DIR / ".lectern-dev"
 MEDIA_ROOT = Path(required("LECTERN_MEDIA_ROOT", "the folder of packaged videos", str(_kept / "media")))
 UPLOADS_ROOT = Path(required("LECTERN_UPLOADS_ROOT", "the folder of uploaded videos", str(_kept / "uploads")))
+BOOKS_ROOT = Path(env.text("LECTERN_BOOKS_ROOT", "the folder of signed wallet heads", str(_kept / "books")))
 FFMPEG = env.text("LECTERN_FFMPEG", "the path of an ffmpeg program", shutil.which("ffmpeg") or "")
 STATIC_URL = "/static/"
 STATIC_ROOT = env.text("LECTERN_STATIC_ROOT", "a folder", str(BASE_DIR / "staticfiles"))
@@ -192,6 +198,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "config.pagination.Pages",
     "DEFAULT_SCHEMA_CLASS": "config.openapi.Schema",
     "EXCEPTION_HANDLER": "config.problems.handle",
+    "URL_FORMAT_OVERRIDE": None,  # ?format= is nobody's business
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%SZ",
 }
 SPECTACULAR_SETTINGS = {

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from config.openapi import refusals
 from config.permissions import Authenticated, Public
 from config.problems import Invalid, Malformed, NotFound
 from payments import actions, sandbox
@@ -24,7 +25,7 @@ from payments.serializers import PackSerializer, SandboxRequest, TopUpRequest, T
 from wallet.api import KEY_REFUSALS, validated
 from wallet.errors import Busy
 from wallet.idempotency import person, request_key
-from wallet.openapi import IDEMPOTENCY_KEY, refusals
+from wallet.openapi import IDEMPOTENCY_KEY
 
 
 @extend_schema_view(get=extend_schema(operation_id="list_packs"))
@@ -104,6 +105,7 @@ class SandboxCheckout(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         self.request.accepted_renderer = JSONRenderer()  # problems are JSON, also for browsers
+        self.request.accepted_media_type = JSONRenderer.media_type
         return super().handle_exception(exc)
 
     @extend_schema(

@@ -15,25 +15,41 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from accounts.models import User
+from config.openapi import refusals
 from config.permissions import Authenticated, holds
 from config.problems import Invalid, NotFound
 from learning.errors import AlreadyEnrolled
 from wallet import actions, queries
-from wallet.errors import Busy, InsufficientCredit, KeyInvalid, KeyMissing, KeyReused, PriceChanged, WalletFrozen
+from wallet.errors import (
+    Busy,
+    CouponExpired,
+    CouponNotForThis,
+    CouponUnknown,
+    CouponUsedUp,
+    InsufficientCredit,
+    KeyInvalid,
+    KeyMissing,
+    KeyReused,
+    PriceChanged,
+    WalletFrozen,
+)
 from wallet.idempotency import Answer, once, person, request_key
 from wallet.models import Order, Posting, Wallet
-from wallet.openapi import IDEMPOTENCY_KEY, refusals
+from wallet.openapi import IDEMPOTENCY_KEY
 from wallet.serializers import (
     AdjustRequest,
+    LotSerializer,
     MovementSerializer,
     OrderSerializer,
     PlacedOrderSerializer,
+    PromotionRequest,
     PurchaseRequest,
     RefundRequest,
     WalletSerializer,
 )
 
 KEY_REFUSALS = (KeyMissing, KeyInvalid, KeyReused, Busy, Invalid)
+COUPON_REFUSALS = (CouponUnknown, CouponExpired, CouponUsedUp, CouponNotForThis)
 
 
 def validated(shape: type[Serializer[Any]], request: Request) -> dict[str, Any]:
@@ -79,12 +95,19 @@ class Orders(ListAPIView[Order]):
 
     @extend_schema(
         operation_id="buy",
-        summary="Buy a course",
-        description="Credit, order and enrolment change together or not at all. A free course costs 0 credits.",
+        summary="Buy a course or a bundle",
+        description=(
+            "Credit, order and enrolments change together or not at all. A free course costs 0 credits. A bundle's price is "
+            "divided among its courses; of those that you have already you pay nothing, and they are no lines of the order."
+        ),
         parameters=[IDEMPOTENCY_KEY],
         request=PurchaseRequest,
         responses={201: PlacedOrderSerializer}
-        | refusals(InsufficientCredit, NotFound, AlreadyEnrolled, PriceChanged, WalletFrozen, *KEY_REFUSALS),
+        | refusals(
+            *(InsufficientCredit, NotFound, AlreadyEnrolled, PriceChanged, WalletFrozen),
+            *COUPON_REFUSALS,
+            *KEY_REFUSALS,
+        ),
     )
     def post(self, request: Request) -> Response:
         key = request_key(request, "orders.create")
@@ -93,7 +116,7 @@ class Orders(ListAPIView[Order]):
 
 
 def _buy(buyer: User, body: dict[str, Any]) -> Answer:
-    order, balance = actions.do_purchase(buyer, body["course"], body.get("expected_price"))
+    order, balance = actions.do_purchase(buyer, **body)
     prefetch_related_objects([order], queries.WITH_LINES)
     return Answer(201, PlacedOrderSerializer(order, context={"balance": balance}).data)
 
@@ -163,3 +186,25 @@ class WalletAdjustment(APIView):
 def _adjust(user: User, by: User, body: dict[str, Any]) -> Answer:
     wallet = actions.do_adjust(user, body["amount"], by, body["reason"])
     return Answer(200, WalletSerializer(wallet).data)
+
+
+class WalletPromotions(APIView):
+    permission_classes = [holds("wallet.adjust")]
+
+    @extend_schema(
+        operation_id="grant_promotion",
+        summary="Give a person credit that expires",
+        description="It is spent before all other credit, the lot that expires earliest first.",
+        parameters=[IDEMPOTENCY_KEY],
+        request=PromotionRequest,
+        responses={201: LotSerializer} | refusals(NotFound, *KEY_REFUSALS),
+    )
+    def post(self, request: Request, user: uuid.UUID) -> Response:
+        key = request_key(request, "wallets.promotions", user=user)
+        body = validated(PromotionRequest, request)
+        return once(key, lambda: _promote(get_object_or_404(User, pk=user), person(request), body)).response()
+
+
+def _promote(user: User, by: User, body: dict[str, Any]) -> Answer:
+    lot = actions.do_grant_promotion(user, body["amount"], body["expires_at"], by, body["reason"])
+    return Answer(201, LotSerializer(lot).data)
