@@ -6,7 +6,7 @@ RUN := $(VENV)/python -m
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests demo demo-start demo-stop demo-reset demo-data test test-core test-core-sqlite test-stream test-chat \
-  test-contract test-nginx test-embedded test-e2e test-long test-compose lint format lock clean
+  test-contract test-nginx test-embedded test-e2e test-long test-compose bench lint format lock clean
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ test-long: setup-tests ## the tests that take minutes
 
 test-compose: setup-tests ## the end-to-end tests against a Compose stack, built and taken down again
 	@exec deploy/bin/test-compose
+
+bench: setup-tests ## measure what must be quick, and compare (ARGS=verifier for one of tests/bench/)
+	@exec $(RUN) deploy.embedded.run_bench $(ARGS)
 
 lint: setup-tests ## ruff and mypy over everything
 	@exec $(RUN) deploy.embedded.run_tests lint

@@ -79,9 +79,8 @@ def _decoded(segment: bytes) -> bytes:
 
 def _verified(keys: dict[str, jwt.PyJWK], token: str) -> Claims:
     """The claims of a token that one of `keys` signed, checked entirely. Raises all kinds of errors."""
-    header = json.loads(_decoded(token.encode().partition(b".")[0]))  # for `kid` alone: jku, jwk and x5u are ignored
     options: jwt.types.Options = {"require": REQUIRED}
-    key = _key(keys, header.get("kid"))
+    key = _key(keys, _kid(token.partition(".")[0]))
     claims = _jwt.decode(token, key, [ALGORITHM], options, audience=AUDIENCE, issuer=ISSUER)
     if claims["typ"] != "access" or type(claims["gen"]) is not int:
         raise TokenInvalid("not an access token")
@@ -92,6 +91,11 @@ def _verified(keys: dict[str, jwt.PyJWK], token: str) -> Claims:
         session=uuid.UUID(claims["sid"]),
         expires_at=int(claims["exp"]),
     )
+
+
+@lru_cache(8)  # the tokens of one key all begin with the same header
+def _kid(header: str) -> object:
+    return json.loads(_decoded(header.encode())).get("kid")  # jku, jwk and x5u are ignored
 
 
 def _key(keys: dict[str, jwt.PyJWK], kid: object) -> jwt.PyJWK:
