@@ -8,6 +8,11 @@ class SystemConfig(AppConfig):
     name = "config"
     verbose_name = "System"
 
+    def ready(self) -> None:
+        from config import strict_json  # imports DRF, which needs the settings
+
+        strict_json.install()
+
 
 class LecternAdminConfig(AdminConfig):
     default_site = "config.admin_site.LecternAdminSite"

@@ -72,6 +72,11 @@ class MethodNotAllowed(Problem):
     detail = "This address does not answer that method."
 
 
+class NotAcceptable(Problem):
+    status, code, title = 406, "not_acceptable", "Not acceptable"
+    detail = "The answer is application/json, which your Accept header leaves out."
+
+
 class Conflict(Problem):
     """The request is good but does not fit the state of things."""
 
@@ -103,6 +108,20 @@ class InternalError(Problem):
     detail = "It has been logged with this request's id (X-Request-ID)."
 
 
+PLAIN: dict[type[Exception], type[Problem]] = {
+    drf.ParseError: Malformed,
+    drf.UnsupportedMediaType: Malformed,
+    drf.NotAuthenticated: NotAuthenticated,
+    drf.AuthenticationFailed: NotAuthenticated,
+    drf.PermissionDenied: Forbidden,
+    PermissionDenied: Forbidden,
+    drf.NotFound: NotFound,
+    Http404: NotFound,
+    drf.MethodNotAllowed: MethodNotAllowed,
+    drf.NotAcceptable: NotAcceptable,
+}
+
+
 def as_problem(error: Exception) -> Problem | None:
     """The Problem that `error` amounts to; None for a programming error, which is logged and answered as 500."""
     match error:
@@ -111,22 +130,12 @@ def as_problem(error: Exception) -> Problem | None:
         case drf.ValidationError():
             errors = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
             return Invalid(errors=_encodable(errors))
-        case drf.ParseError() | drf.UnsupportedMediaType():
-            return Malformed()
-        case drf.NotAuthenticated() | drf.AuthenticationFailed():
-            return NotAuthenticated()
-        case drf.PermissionDenied() | PermissionDenied():
-            return Forbidden()
-        case drf.NotFound() | Http404():
-            return NotFound()
-        case drf.MethodNotAllowed():
-            return MethodNotAllowed()
         case drf.Throttled():
             return TooManyRequests(headers={"Retry-After": str(int(getattr(error, "wait", None) or 1))})
         case OperationalError() | InterfaceError():
             return Unavailable(headers={"Retry-After": "1"})
         case _:
-            return None
+            return next((problem() for known, problem in PLAIN.items() if isinstance(error, known)), None)
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:

@@ -49,7 +49,7 @@ ALLOWED_HOSTS = [
     *(["localhost", "127.0.0.1", "[::1]"] if DEBUG else []),
     *env.names("LECTERN_INTERNAL_HOSTS"),
 ]
-ALLOWED_ORIGINS = env.names("LECTERN_ALLOWED_ORIGINS")
+ALLOWED_ORIGINS = env.origins("LECTERN_ALLOWED_ORIGINS")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 TRUSTED_PROXIES = env.networks("LECTERN_TRUSTED_PROXIES")
 
@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "corsheaders",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -76,12 +77,14 @@ INSTALLED_APPS = [
     "books",
     "audit",
     "mail",
+    "privacy",
 ]
 MIDDLEWARE = [
     "config.client_address.ClientAddressMiddleware",
     "audit.origin.OriginMiddleware",
     "config.logs.RequestLogMiddleware",
     "config.metrics.MetricsMiddleware",
+    "corsheaders.middleware.CorsMiddleware",  # before whatever may refuse, so that the app can read why
     "config.body_limit.BodyLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -141,7 +144,12 @@ CACHES = {
 
 # --- People ------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # usernames are unique, by a constraint on their lower case
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # usernames are unique, by a constraint on their lower case
+    "security.W005",  # HSTS for subdomains, and preloading: they may be somebody else's than ours
+    "security.W021",
+    "security.W008",  # redirecting to https is for what ends TLS; we are also asked from inside, over http
+]
 AUTHENTICATION_BACKENDS = ["accounts.backends.UsernameOrEmailBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -244,6 +252,16 @@ SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if BEHIND_TLS else 0
 # config/client_address.py drops the header unless a trusted proxy sent it.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# Web apps of other origins (deploy/contracts.md). No cookies: an app sends its token itself.
+CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
+CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+CORS_ALLOW_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, If-Range, Range".split(", ")
+CORS_EXPOSE_HEADERS = (
+    "Accept-Ranges, Content-Disposition, Content-Range, ETag, Retry-After, WWW-Authenticate, X-Request-ID".split(", ")
+)
+CORS_PREFLIGHT_MAX_AGE = 600  # seconds
+CORS_URLS_REGEX = r"^/(api|\.well-known)/"  # not the admin site
 
 # --- The rest ----------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

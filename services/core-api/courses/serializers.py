@@ -6,6 +6,7 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from courses.models import Category, Course, Lesson, Section
 
@@ -29,7 +30,7 @@ class CatalogueQuery(serializers.Serializer[Any]):
 
 
 class CourseCard(serializers.ModelSerializer[Course]):
-    category = serializers.SlugRelatedField[Category](slug_field="slug", read_only=True)
+    category = serializers.SlugRelatedField[Category](slug_field="slug", read_only=True, allow_null=True)
     rating = serializers.SerializerMethodField()
     lessons_count = serializers.IntegerField()
     duration_s = serializers.SerializerMethodField()
@@ -104,12 +105,19 @@ class CoursePage(CourseCard):
         fields = [*CourseCard.Meta.fields, "description", "sections"]
 
 
+class CategoryField(serializers.SlugRelatedField[Category]):
+    """A category by its slug; null takes it away, an empty text does not."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        if data == "":
+            self.fail("invalid")
+        return super().run_validation(data)
+
+
 class CourseChange(serializers.ModelSerializer[Course]):
     """What an author may say of a course; its address is chosen once."""
 
-    category = serializers.SlugRelatedField[Category](
-        slug_field="slug", queryset=Category.objects.all(), allow_null=True, required=False
-    )
+    category = CategoryField(slug_field="slug", queryset=Category.objects.all(), allow_null=True, required=False)
 
     class Meta:
         model = Course

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from wallet.models import Order, OrderLine, Posting, Wallet
+from wallet import queries
+from wallet.models import Lot, Order, OrderLine, Posting, Wallet
 
 MAX_CREDITS = 1_000_000_000  # what one request may name: far above any price, far below what a bigint holds
 
 
 class StrictSerializer(serializers.Serializer[Any]):
     """A request body whose unknown names are refused, so that nobody believes a coupon was honoured that was ignored."""
+
+    refuses_unknown_names = True  # for the OpenAPI document
 
     def to_internal_value(self, data: Any) -> Any:
         value = super().to_internal_value(data)
@@ -32,10 +37,30 @@ class CreditsField(serializers.IntegerField):
         return int(data)
 
 
+class LotSerializer(serializers.ModelSerializer[Lot]):
+    credits = serializers.IntegerField(source="remaining", help_text="What is left of it.")
+
+    class Meta:
+        model = Lot
+        fields = ["id", "credits", "expires_at"]
+
+
 class WalletSerializer(serializers.ModelSerializer[Wallet]):
+    balance = serializers.SerializerMethodField(help_text="What may be spent now.")
+    promotional = serializers.SerializerMethodField(
+        help_text="The part of the balance that expires, the earliest first. It is spent before the rest."
+    )
+
     class Meta:
         model = Wallet
-        fields = ["balance", "frozen"]
+        fields = ["balance", "promotional", "frozen"]
+
+    def get_balance(self, wallet: Wallet) -> int:
+        return queries.spendable(wallet)
+
+    @extend_schema_field(LotSerializer(many=True))
+    def get_promotional(self, wallet: Wallet) -> list[dict[str, Any]]:
+        return list(LotSerializer(queries.promotional(wallet), many=True).data)
 
 
 class MovementSerializer(serializers.ModelSerializer[Posting]):
@@ -56,20 +81,16 @@ class OrderLineSerializer(serializers.ModelSerializer[OrderLine]):
 
     class Meta:
         model = OrderLine
-        fields = ["id", "course", "title", "price", "enrolment", "refunded_at"]
+        fields = ["id", "course", "title", "list_price", "discount", "price", "enrolment", "refunded_at"]
 
 
 class OrderSerializer(serializers.ModelSerializer[Order]):
-    coupon = serializers.SerializerMethodField()
     lines = OrderLineSerializer(many=True, read_only=True)
     refunded_at = serializers.SerializerMethodField(help_text="When the last of all its lines was refunded.")
 
     class Meta:
         model = Order
         fields = ["id", "price", "coupon", "lines", "refunded_at", "created_at"]
-
-    def get_coupon(self, order: Order) -> str | None:
-        return None
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_refunded_at(self, order: Order) -> str | None:
@@ -92,10 +113,22 @@ class PlacedOrderSerializer(OrderSerializer):
 
 
 class PurchaseRequest(StrictSerializer):
-    course = serializers.SlugField(max_length=80, help_text="The course's slug.")
-    expected_price = CreditsField(
-        min_value=0, max_value=MAX_CREDITS, required=False, help_text="409 `price_changed` if it is another by now."
+    course = serializers.SlugField(max_length=80, required=False, help_text="A course's slug. Either this,")
+    bundle = serializers.SlugField(max_length=80, required=False, help_text="or a bundle's.")
+    coupon = serializers.RegexField(
+        r"\A[A-Za-z0-9_-]+\Z", max_length=40, required=False, help_text="A coupon's code, in any case of letters."
     )
+    expected_price = CreditsField(
+        min_value=0,
+        max_value=MAX_CREDITS,
+        required=False,
+        help_text="The catalogue's price, without coupon: 409 `price_changed` if it is another by now.",
+    )
+
+    def validate(self, body: dict[str, Any]) -> dict[str, Any]:
+        if len({"course", "bundle"} & set(body)) != 1:
+            raise serializers.ValidationError({"course": ["Name either a course or a bundle."]})
+        return body
 
 
 class RefundRequest(StrictSerializer):
@@ -113,3 +146,14 @@ class AdjustRequest(StrictSerializer):
         if amount == 0:
             raise serializers.ValidationError("Zero credits are no adjustment.")
         return amount
+
+
+class PromotionRequest(StrictSerializer):
+    amount = CreditsField(min_value=1, max_value=MAX_CREDITS)
+    expires_at = serializers.DateTimeField(help_text="Until when it may be spent.")
+    reason = serializers.CharField(max_length=200)
+
+    def validate_expires_at(self, expires_at: datetime) -> datetime:
+        if expires_at <= timezone.now():
+            raise serializers.ValidationError("This should lie ahead.")
+        return expires_at
