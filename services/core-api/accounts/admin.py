@@ -1,28 +1,47 @@
-"""People in the admin site."""
+"""People and roles in the admin site."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlencode
 
-from django.contrib import admin, messages
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
 
-from accounts import actions
-from accounts.forms import AddUserForm, PasswordForm
+from accounts import administration
+from accounts.actions import log_out_everywhere
+from accounts.forms import AddUserForm, ChangeUserForm, GroupForm, PasswordForm
+from accounts.login_help import LogInHelp
 from accounts.models import LoginSession, User
+from config.confirmation import ReasonForm, confirmed
 from config.model_admin import LecternModelAdmin
+from learning.forms import GrantForm
+from learning.grants import do_grant
+from wallet.staff import AdjustForm, adjust_once
 
 
 class LoginSessionInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+    """The newest logins of a person."""
+
     model = LoginSession
     fields = readonly_fields = ("created_at", "last_used_at", "address", "user_agent", "ended_at", "end_reason")
     ordering = ("-last_used_at",)
     extra = 0
     can_delete = False
-    verbose_name_plural = "logins (refresh tokens are kept as hashes only)"
+    verbose_name_plural = "newest logins (refresh tokens are kept as hashes only)"
+    SHOWN = 20
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LoginSession]:
+        sessions = super().get_queryset(request)
+        user = request.resolver_match.kwargs.get("object_id") if request.resolver_match else None
+        newest = sessions.filter(user=user).order_by("-last_used_at").values("pk")[: self.SHOWN]
+        return sessions.filter(pk__in=newest)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -35,15 +54,15 @@ class LoginSessionInline(admin.TabularInline):  # type: ignore[type-arg]  # Djan
 
 
 @admin.register(User)
-class UserAdmin(LecternModelAdmin, DjangoUserAdmin):  # type: ignore[type-arg]  # ditto
+class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[type-arg]  # ditto
+    form = ChangeUserForm
     add_form = AddUserForm
     change_password_form = PasswordForm
     list_display = ("username", "email", "name", "is_active", "is_staff", "roles", "date_joined", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups", "date_joined")
-    search_fields = ("username", "email", "name", "=id")
+    search_fields = ("username", "email", "name", "id__exact")
     ordering = ("-date_joined",)
-    date_hierarchy = "date_joined"
-    readonly_fields = ("id", "email_verified_at", "date_joined", "last_login", "generation", "erased_at")
+    readonly_fields = ("id", "email_verified_at", "is_active", "date_joined", "last_login", "generation", "erased_at")
     fieldsets = (
         (None, {"fields": ("username", "password", "id")}),
         ("Person", {"fields": ("name", "email", "email_verified_at")}),
@@ -52,7 +71,15 @@ class UserAdmin(LecternModelAdmin, DjangoUserAdmin):  # type: ignore[type-arg]  
     )
     add_fieldsets = ((None, {"fields": ("username", "email", "name", "usable_password", "password1", "password2")}),)
     inlines = (LoginSessionInline,)
-    actions = ("deactivate", "log_out_everywhere")
+    actions = (
+        "deactivate",
+        "activate",
+        "log_out_everywhere",
+        "forget_failed_logins",
+        "remove_second_factor",
+        "grant_course",
+        "adjust_wallet",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
@@ -61,8 +88,32 @@ class UserAdmin(LecternModelAdmin, DjangoUserAdmin):  # type: ignore[type-arg]  
     def roles(self, user: User) -> str:
         return ", ".join(user.role_names())
 
+    def described(self, obj: User) -> str:
+        known = ", ".join(filter(None, (obj.name, obj.email, "" if obj.is_active else "deactivated")))
+        return f"{obj.username} ({known})"
+
+    def links(self, request: HttpRequest, obj: User) -> list[tuple[str, str]]:
+        """What else there is about the person, where the viewer may see it."""
+        found = super().links(request, obj)
+        if found:
+            query = urlencode({"actor_id": obj.pk})
+            found.append(("What they did", f"{reverse('admin:audit_event_changelist')}?{query}"))
+        query = urlencode({"user__id__exact": obj.pk})
+        for label, app, model in ABOUT_A_PERSON:
+            if request.user.has_perm(f"{app}.view_{model}"):
+                try:
+                    found.append((label, f"{reverse(f'admin:{app}_{model}_changelist')}?{query}"))
+                except NoReverseMatch:  # playback sessions, on SQLite
+                    continue
+        return found
+
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
         return self.inlines if obj else ()
+
+    def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.giver = request.user
+        return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Nobody gives anybody, themselves included, more than they have."""
@@ -73,13 +124,21 @@ class UserAdmin(LecternModelAdmin, DjangoUserAdmin):  # type: ignore[type-arg]  
             fields += ["is_staff", "groups", "user_permissions"]
         return fields
 
-    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+    def may_act_on(self, request: HttpRequest, obj: User) -> bool:
         """A superuser's account, and so their password, is only for superusers to change."""
-        protected = obj is not None and obj.is_superuser and not request.user.is_superuser
-        return super().has_change_permission(request, obj) and not protected
+        return bool(request.user.is_superuser or not obj.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or self.may_act_on(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False  # orders and postings name them: deactivate instead
+
+    def has_grant_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("learning.add_enrolment")
+
+    def has_adjust_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("wallet.adjust")
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:
         """Writes the changed fields alone, so that what happened while the form was open stays."""
@@ -88,22 +147,76 @@ class UserAdmin(LecternModelAdmin, DjangoUserAdmin):  # type: ignore[type-arg]  
             return
         own = {field.name for field in User._meta.concrete_fields}
         obj.save(update_fields=[name for name in form.changed_data if name in own])
-        if "is_active" in form.changed_data and not obj.is_active:
-            actions.deactivate(obj)
 
-    @admin.action(description="Deactivate: end every login and let nobody log in as them", permissions=["change"])
-    def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> None:
-        self._each(request, users, actions.deactivate, "deactivated")
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if isinstance(form, ChangeUserForm):
+            administration.do_note_roles(cast(User, request.user), form.instance, form.given_roles())
 
-    @admin.action(description="Log out everywhere", permissions=["change"])
-    def log_out_everywhere(self, request: HttpRequest, users: QuerySet[User]) -> None:
-        self._each(request, users, actions.log_out_everywhere, "logged out")
+    @confirmed(
+        "Deactivate",
+        "Every login of theirs ends within a second, what they are watching stops, and nobody can log in as them.",
+        permission="change",
+        form=ReasonForm,
+    )
+    def deactivate(self, request: HttpRequest, user: User, given: dict[str, Any]) -> str:
+        done = administration.do_deactivate(user, cast(User, request.user), given["reason"])
+        return f"{user} is deactivated." if done else f"{user} was deactivated already."
 
-    def _each(self, request: HttpRequest, users: QuerySet[User], act: Any, done: str) -> None:
-        allowed = [user for user in users if self.has_change_permission(request, user)]
-        for user in allowed:
-            act(user)
-            self.log_change(request, user, done.capitalize())
-        messages.success(request, f"{len(allowed)} {done}.")
-        if skipped := users.count() - len(allowed):
-            messages.warning(request, f"{skipped} left alone: only a superuser may change a superuser.")
+    @confirmed("Reactivate", "They can log in again, with the password they had.", permission="change", form=ReasonForm)
+    def activate(self, request: HttpRequest, user: User, given: dict[str, Any]) -> str:
+        done = administration.do_activate(user, cast(User, request.user), given["reason"])
+        return f"{user} is active again." if done else f"{user} is left as they are: active, or erased for good."
+
+    @confirmed(
+        "Log out everywhere",
+        "Every login of theirs ends within a second, on all devices. They can log in again at once.",
+        permission="change",
+    )
+    def log_out_everywhere(self, request: HttpRequest, user: User, given: dict[str, Any]) -> str:
+        log_out_everywhere(user, "admin", by=cast(User, request.user))
+        return f"{user} is logged out everywhere."
+
+    @confirmed("Grant a course", "They get the course at once, and pay nothing.", permission="grant", form=GrantForm)
+    def grant_course(self, request: HttpRequest, user: User, given: dict[str, Any]) -> str:
+        do_grant(user, given["course"], cast(User, request.user), given["reason"], given["valid_until"])
+        return f"{user} has {given['course']}."
+
+    @confirmed(
+        "Adjust wallet",
+        "Their wallet changes by this many credits, at once. A posting cannot be taken back: only another can.",
+        permission="adjust",
+        form=AdjustForm,
+    )
+    def adjust_wallet(self, request: HttpRequest, user: User, given: dict[str, Any]) -> str:
+        by = cast(User, request.user)
+        balance = adjust_once(user, by, given["amount"], given["reason"], given["once"])
+        return f"The wallet of {user} holds {balance} credits."
+
+
+ABOUT_A_PERSON = [
+    ("Orders", "wallet", "order"),
+    ("Enrolments", "learning", "enrolment"),
+    ("Wallet", "wallet", "wallet"),
+    ("Top-ups", "payments", "topup"),
+    ("Playback sessions", "published", "playbacksession"),
+    ("Mails", "mail", "mail"),
+]
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(LecternModelAdmin, DjangoGroupAdmin):  # type: ignore[type-arg]  # ditto
+    """Roles. Who may edit them gives no more than they have."""
+
+    form = GroupForm
+
+    def get_form(self, request: HttpRequest, obj: Group | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.giver = request.user
+        return form
+
+    def save_related(self, request: HttpRequest, form: GroupForm, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        administration.do_note_roles(cast(Any, request.user), form.instance, form.given_roles())

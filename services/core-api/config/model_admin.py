@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 
 from audit.actions import record
 from audit.kinds import Kind
@@ -17,11 +19,36 @@ class LecternModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's
     """Django's, which also writes what is added, changed and deleted into the audit log, in the same transaction.
 
     The log gets the labels of the fields that changed, never their values. Lists do not count a whole table to say how
-    many rows a search left out. An action that needs a reason, or hurts when done by mistake, is a `confirmed` one.
+    many rows a search left out. An action that needs a reason, or hurts when done by
+    mistake, is a `confirmed` one (config/confirmation.py).
     """
 
     show_full_result_count = False
     list_per_page = 50
+
+    def may_act_on(self, request: HttpRequest, obj: Any) -> bool:
+        """Whether this row is one that the viewer's confirmed actions may touch; the action's permission they have."""
+        return True
+
+    def described(self, obj: Any) -> str:
+        """How a confirmation names a row."""
+        return str(obj)
+
+    def links(self, request: HttpRequest, obj: Any) -> list[tuple[str, str]]:
+        """What stands elsewhere about this row, as (text, address): for its page."""
+        if not request.user.has_perm("audit.view_event"):
+            return []
+        query = urlencode({"subject_type": obj._meta.label_lower, "subject_id": obj.pk})
+        return [("Audit log", f"{reverse('admin:audit_event_changelist')}?{query}")]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> Any:
+        if (obj := kwargs.get("obj")) is not None and kwargs.get("change"):
+            actions = self.get_actions(request).items() if self.may_act_on(request, obj) else []
+            context["row_actions"] = [
+                (name, description) for name, (act, _, description) in actions if getattr(act, "row_button", False)
+            ]
+            context["links"] = self.links(request, obj)
+        return super().render_change_form(request, context, **kwargs)
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         record(Kind.ADMIN_ADDED, actor=request.user, subject=obj)

@@ -1,45 +1,59 @@
-"""Enrolments in the admin site: granting and ending them."""
+"""Enrolments in the admin site: granted, extended and revoked by actions, each with a reason; never edited or deleted."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
-from config.model_admin import LecternModelAdmin
-from learning.actions import do_end
+from accounts.models import User
+from config.confirmation import ReasonForm, confirmed
+from config.model_admin import ReadOnlyModelAdmin
+from learning.forms import UntilForm
+from learning.grants import do_extend, do_revoke
 from learning.models import Enrolment
 
 
 @admin.register(Enrolment)
-class EnrolmentAdmin(LecternModelAdmin):
-    """Adding one grants a course; bought ones come from orders. None is deleted: it is ended."""
-
+class EnrolmentAdmin(ReadOnlyModelAdmin):
     list_display = ["user", "course", "source", "started_at", "valid_until", "ended_at", "end_reason"]
-    list_filter = ["source", ("ended_at", admin.EmptyFieldListFilter)]
+    list_filter = ["source", ("ended_at", admin.EmptyFieldListFilter), "end_reason"]
     list_select_related = ["user", "course"]
-    search_fields = ["user__username", "user__email", "course__title"]
+    search_fields = ["id__exact", "user__username", "user__email", "course__title"]
     ordering = ["-id"]  # version 7: newest first
-    fields = ["user", "course", "valid_until"]
-    raw_id_fields = ["user"]
-    autocomplete_fields = ["course"]
-    actions = ["end"]
+    fields = ["user", "course", "source", "order_line", "started_at", "valid_until", "ended_at", "end_reason"]
+    actions = ["revoke", "extend"]
 
-    def save_model(self, request: HttpRequest, obj: Enrolment, form: ModelForm[Enrolment], change: bool) -> None:
-        if not change:
-            obj.source = Enrolment.Source.GRANT
-        super().save_model(request, obj, form, change)
+    def described(self, obj: Enrolment) -> str:
+        until = f"until {obj.valid_until:%Y-%m-%d %H:%M} UTC" if obj.valid_until else "no end"
+        ended = f", ended on {obj.ended_at:%Y-%m-%d}" if obj.ended_at else ""
+        return f"{obj} ({obj.get_source_display().lower()}, {until}{ended})"
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Enrolment | None = None) -> list[str]:
-        return ["user", "course"] if obj else []
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("learning.add_enrolment") and request.user.has_perm("accounts.view_user")
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        messages.info(request, "Choose the people here, then “Grant a course …” from the list of actions.")
+        return HttpResponseRedirect(reverse("admin:accounts_user_changelist"))
 
-    @admin.action(description="End now", permissions=["change"])
-    def end(self, request: HttpRequest, enrolments: QuerySet[Enrolment]) -> None:
-        ended = do_end(enrolments.values_list("pk", flat=True), "revoked")
-        self.message_user(request, f"{ended} ended.", messages.SUCCESS)
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("learning.change_enrolment")
+
+    @confirmed(
+        "Revoke",
+        "This enrolment ends, and with it what they are watching, within a second. No credit moves: to give it back, "
+        "refund the order instead. If they have the course for another reason as well, they keep it.",
+        permission="revoke",
+        form=ReasonForm,
+    )
+    def revoke(self, request: HttpRequest, enrolment: Enrolment, given: dict[str, Any]) -> str:
+        done = do_revoke(enrolment.pk, cast(User, request.user), given["reason"])
+        return f"{enrolment}: ended." if done else f"{enrolment}: it had ended already."
+
+    @confirmed("Extend", "They keep the course for longer, and pay nothing.", permission="revoke", form=UntilForm)
+    def extend(self, request: HttpRequest, enrolment: Enrolment, given: dict[str, Any]) -> str:
+        done = do_extend(enrolment.pk, cast(User, request.user), given["reason"], given["valid_until"])
+        until = f"until the end of {given['last_day']}" if given["last_day"] else "without an end"
+        return f"{enrolment}: {until}." if done else f"{enrolment}: {until} already."

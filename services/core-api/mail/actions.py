@@ -14,6 +14,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import User
+from audit.actions import record
+from audit.kinds import Kind
 from config import jobs
 from mail.models import Mail
 
@@ -56,14 +58,16 @@ def send(mail_id: uuid.UUID) -> None:
         Mail.objects.filter(pk=mail_id).update(status=Mail.Status.SENT, sent_at=timezone.now(), text="", error="")
 
 
-def send_again(mail_id: uuid.UUID) -> bool:
-    """Puts a failed mail back into the queue; False for one that did not fail."""
+def send_again(mail_id: uuid.UUID, by: User | None = None) -> bool:
+    """Puts a failed mail back into the queue, for `by`; False for one that did not fail."""
     from mail import tasks  # which call this module
 
     with transaction.atomic():
         failed = Mail.objects.filter(pk=mail_id, status=Mail.Status.FAILED)
         if not failed.update(status=Mail.Status.WAITING, attempts=0, next_attempt_at=timezone.now()):
             return False
+        message = Mail.objects.select_related("user").get(pk=mail_id)
+        record(Kind.MAIL_SENT_AGAIN, actor=by, subject=message.user, mail=str(mail_id), about=message.kind)
         jobs.defer(tasks.send_mail, mail_id=str(mail_id))
     return True
 

@@ -12,6 +12,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from audit.actions import record
+from audit.kinds import Kind
 from config import jobs
 from courses.languages import language_label
 from courses.models import Lesson
@@ -60,14 +62,18 @@ def do_add_video(lesson: Lesson, file: Path, uploaded_by: User | None = None) ->
     return asset
 
 
-def do_retry(asset: VideoAsset) -> None:
-    """Queues the packaging of a failed video again, with all its attempts before it. Raises NothingToRetry."""
+def do_retry(asset: VideoAsset, by: User | None = None) -> None:
+    """Queues the packaging of a failed video again, with all its attempts before it. Raises NothingToRetry.
+
+    `by`: who asked for it; None: a command.
+    """
     with transaction.atomic():
         retried = VideoAsset.objects.filter(pk=asset.pk, status=VideoAsset.Status.FAILED).update(
             status=VideoAsset.Status.QUEUED, progress=0, attempts=0, failures=0, error="", updated_at=timezone.now()
         )
         if not retried:
             raise NothingToRetry
+        record(Kind.PACKAGING_RETRIED, actor=by, subject=asset, lesson=str(asset.lesson_id))
         _queue(asset)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts.models import User
+from config.confirmation import confirmed
 from config.model_admin import ReadOnlyModelAdmin
-from media import actions
+from media.actions import do_retry
 from media.errors import NothingToRetry
 from media.models import Caption, Package, VideoAsset
 
@@ -34,15 +35,15 @@ class VideoAssetAdmin(ReadOnlyModelAdmin):
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("courses.manage_all")
 
-    @admin.action(description="Package again what failed", permissions=["retry"])
-    def retry(self, request: HttpRequest, assets: QuerySet[VideoAsset]) -> None:
-        for asset in assets:
-            try:
-                actions.do_retry(asset)
-            except NothingToRetry:
-                self.message_user(request, f"The {asset} has not failed.", messages.WARNING)
-            else:
-                self.message_user(request, f"The {asset} is queued.", messages.SUCCESS)
+    @confirmed(
+        "Package again", "The video goes back into the queue, with all its attempts before it.", permission="retry"
+    )
+    def retry(self, request: HttpRequest, asset: VideoAsset, given: dict[str, Any]) -> str:
+        try:
+            do_retry(asset, cast(User, request.user))
+        except NothingToRetry:
+            return f"The {asset} has not failed."
+        return f"The {asset} is queued."
 
 
 @admin.register(Package)

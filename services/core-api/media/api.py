@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from typing import cast
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import User
 from config.permissions import holds
 from courses.models import Lesson
 from courses.queries import find_managed_lesson
@@ -37,7 +39,7 @@ class RetryView(APIView):
         asset = queries.newest_asset(found)
         if asset is None:
             raise NothingToRetry
-        actions.do_retry(asset)
+        actions.do_retry(asset, cast(User, request.user))
         return Response(_progress(found), status=202)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -11,7 +11,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from accounts.models import User
+from config.confirmation import ReasonForm, confirmed
 from config.model_admin import ReadOnlyModelAdmin
+from published.actions import do_end_playback
 from published.models import PlaybackSession
 
 
@@ -53,16 +56,13 @@ class PlaybackSessionAdmin(ReadOnlyModelAdmin):
     def has_end_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("published.change_playbacksession")
 
-    @admin.action(description="End playback", permissions=["end"])
-    def end_playback(self, request: HttpRequest, playbacks: QuerySet[PlaybackSession]) -> None:
-        """Asks stream-gateway, by the function that it publishes, since no service writes another's tables."""
-        ended = 0
-        for playback in playbacks:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT stream_published.end_playback(%s)", [playback.pk])
-                ended += bool(cursor.fetchone()[0])
-            self.log_change(request, playback, "Ended.")
-        messages.success(request, f"{ended} ended; the others were over already.")
+    def described(self, obj: PlaybackSession) -> str:
+        return f"{self.person(obj)}: {obj.lesson}, since {obj.started_at:%Y-%m-%d %H:%M} UTC"
+
+    @confirmed("End playback", "It stops within a second. They can start anew.", permission="end", form=ReasonForm)
+    def end_playback(self, request: HttpRequest, playback: PlaybackSession, given: dict[str, Any]) -> str:
+        done = do_end_playback(playback, cast(User, request.user), given["reason"])
+        return f"{self.described(playback)}: ended." if done else f"{self.described(playback)}: it was over already."
 
 
 def _published() -> bool:

@@ -1,15 +1,18 @@
-"""Wallets, orders and postings in the admin site: to be read. Credit moves through the API's actions alone."""
+"""Wallets, orders and postings in the admin site: to be read. Credit moves through actions alone."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from accounts.models import User
+from config.confirmation import confirmed
 from config.model_admin import ReadOnlyModelAdmin
 from wallet.models import Order, OrderLine, Posting, Wallet
+from wallet.staff import AdjustForm, adjust_once
 
 
 class PostingInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's class takes no [] at run time
@@ -42,9 +45,27 @@ class WalletAdmin(ReadOnlyModelAdmin):
     list_select_related = ["user"]
     list_filter = ["frozen"]
     search_fields = ["user__username", "user__email"]
-    ordering = ["user__username"]
+    ordering = ["-account"]  # the primary key; by name it would sort all wallets for each page
     fields = ["user", "balance", "frozen", "head_seq"]
     inlines = [PostingInline]
+    actions = ["adjust"]
+
+    def described(self, obj: Wallet) -> str:
+        return f"{obj.user} ({obj.balance} credits)"
+
+    def has_adjust_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("wallet.adjust")
+
+    @confirmed(
+        "Adjust wallet",
+        "The wallet changes by this many credits, at once. A posting cannot be taken back: only another can.",
+        permission="adjust",
+        form=AdjustForm,
+    )
+    def adjust(self, request: HttpRequest, wallet: Wallet, given: dict[str, Any]) -> str:
+        by = cast(User, request.user)
+        balance = adjust_once(wallet.user, by, given["amount"], given["reason"], given["once"])
+        return f"The wallet of {wallet.user} holds {balance} credits."
 
 
 class OrderLineInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's class takes no [] at run time
@@ -67,8 +88,8 @@ class OrderAdmin(ReadOnlyModelAdmin):
     list_display = ["id", "user", "courses", "price", "refunded", "created_at"]
     list_select_related = ["user"]
     search_fields = ["id__exact", "user__username", "user__email", "lines__course__title"]
-    date_hierarchy = "created_at"
-    ordering = ["-created_at"]
+    list_filter = ["created_at"]
+    ordering = ["-id"]  # version 7: newest first
     fields = ["id", "user", "price", "created_at"]
     inlines = [OrderLineInline]
 

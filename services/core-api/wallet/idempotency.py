@@ -54,6 +54,11 @@ def request_key(request: Request, route: str, **path: object) -> RequestKey:
     return RequestKey(person(request), route, key, _canonical_hash({"path": path, "body": request.data}))
 
 
+def form_key(user: User, route: str, key: str, **body: object) -> RequestKey:
+    """The key of a page with a form, which has a number of its own instead of a header."""
+    return RequestKey(user, route, key, _canonical_hash(body))
+
+
 def _canonical_hash(value: object) -> bytes:
     """The same for bodies that differ only in the order of names or in white space."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), cls=JSONEncoder)

@@ -7,9 +7,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from learning.models import Enrolment
+from audit.models import Event
 from media.models import VideoAsset
 from support.models import Agent, Category, Skill
+from tests.admin_pages import act as confirm
 from tests.factories import grant, lessons_of, make_course, make_lesson, make_package
 
 PAGES = [
@@ -55,7 +56,7 @@ def test_lists_need_no_more_queries_for_more_rows(admin, make_person, page):
 @pytest.mark.parametrize("page", PAGES)
 def test_forms_open(admin, make_person, page):
     fill(make_person, 0)
-    if page not in ("media_videoasset", "media_package", "media_caption"):
+    if page not in ("media_videoasset", "media_package", "media_caption", "learning_enrolment"):
         assert admin.get(reverse(f"admin:{page}_add")).status_code == 200
     shown = admin.get(reverse(f"admin:{page}_changelist")).context["cl"].result_list[0]
     assert admin.get(reverse(f"admin:{page}_change", args=[shown.pk])).status_code == 200
@@ -82,18 +83,11 @@ def test_publishing_names_what_is_missing(admin):
 def test_a_failed_video_is_packaged_again(admin):
     lesson = make_lesson(make_course(lessons=0).sections.get(), kind="video", title="Kneading")
     asset = VideoAsset.objects.create(lesson=lesson, source="x", status="failed", error="x")
-    assert act(admin, "media_videoasset", "retry", asset) == ["The video of Kneading is queued."]
-    assert act(admin, "media_videoasset", "retry", asset) == ["The video of Kneading has not failed."]
-
-
-def test_a_course_is_granted_and_ended(admin, alice):
-    course = make_course()
-    admin.post(reverse("admin:learning_enrolment_add"), {"user": alice.pk, "course": course.pk})
-    enrolment = Enrolment.objects.get()
-    assert (enrolment.user, enrolment.source, enrolment.valid_until) == (alice, "grant", None)
-    assert act(admin, "learning_enrolment", "end", enrolment)[-1] == "1 ended."
-    enrolment.refresh_from_db()
-    assert enrolment.end_reason == "revoked"
+    videos = reverse("admin:media_videoasset_changelist")
+    assert confirm(admin, videos, "retry", asset) == ["The video of Kneading is queued."]
+    assert confirm(admin, videos, "retry", asset) == ["The video of Kneading has not failed."]
+    event = Event.objects.get(kind="packaging_retried")
+    assert (event.subject_id, event.detail) == (str(asset.pk), {"lesson": str(lesson.pk)})
 
 
 def test_sections_are_reordered_in_the_course_form(admin):

@@ -8,8 +8,10 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import User
+from audit.models import Event
 from tests import environment
 from tests.accounts.test_admin_site import admin_of
+from tests.admin_pages import act
 from tests.published.conftest import Published
 
 pytestmark = pytest.mark.postgres
@@ -67,10 +69,12 @@ def test_sessions_are_listed_with_names_and_filtered(playing: None, root: User) 
 
 def test_ending_a_playback_asks_stream_gateway(playing: None, root: User) -> None:
     client = admin_of(root)
-    form = {"action": "end_playback", "_selected_action": [PLAYBACK, OVER]}
-    page = client.post(PAGE, form, follow=True).content.decode()
-    assert "1 ended; the others were over already." in page
+    told = act(client, PAGE, "end_playback", PLAYBACK, OVER, reason="A copy ran in a bar")
+    assert {sentence.rpartition(": ")[2] for sentence in told} == {"ended.", "it was over already."}
     assert shown(client, playing="yes") == []
+    event = Event.objects.get(kind="playback_ended")
+    assert (event.subject_type, event.detail["playback"]) == ("accounts.user", PLAYBACK)
+    assert event.detail["reason"] == "A copy ran in a bar"
 
 
 def test_who_may_only_look_cannot_end(playing: None, make_person) -> None:

@@ -1,0 +1,41 @@
+"""Credit that staff give or take on a page of the admin site."""
+
+from __future__ import annotations
+
+import uuid
+
+from django import forms
+
+from accounts.models import User
+from config.confirmation import ReasonForm
+from config.problems import Conflict
+from wallet.actions import do_adjust
+from wallet.errors import KeyReused
+from wallet.idempotency import Answer, form_key, once
+from wallet.serializers import MAX_CREDITS
+
+
+class AdjustForm(ReasonForm):
+    amount = forms.IntegerField(
+        min_value=-MAX_CREDITS, max_value=MAX_CREDITS, help_text="Credits to give; with a minus, to take away."
+    )
+    field_order = ["amount", "reason"]
+
+    def clean_amount(self) -> int:
+        amount: int = self.cleaned_data["amount"]
+        if amount == 0:
+            raise forms.ValidationError("Zero credits are no adjustment.")
+        return amount
+
+
+def adjust_once(user: User, by: User, amount: int, reason: str, page: uuid.UUID) -> int:
+    """Adjusts a person's wallet once for each page that was shown, however often it is sent; gives the balance after it.
+
+    Raises InsufficientCredit, Busy, and Conflict where the page was used for something else.
+    """
+    key = form_key(by, "admin.adjust", f"{page}/{user.pk}", amount=amount, reason=reason)
+    try:
+        answer = once(key, lambda: Answer(200, {"balance": do_adjust(user, amount, by, reason).balance}))
+    except KeyReused:
+        raise Conflict("This page was used already. Open a new one for another adjustment.") from None
+    return int(answer.body["balance"])
