@@ -48,15 +48,6 @@ class Authenticated(BasePermission):
         return bool(request.user and request.user.is_authenticated)
 
 
-class Staff(Authenticated):
-    """Who may log in to the admin site."""
-
-    label = "staff"
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        return super().has_permission(request, view) and bool(request.user.is_staff)
-
-
 def holds(*permissions: str) -> type[BasePermission]:
     """A permission class for people who hold at least one of `permissions` (names such as `courses.manage`)."""
 

@@ -32,6 +32,7 @@ def test_alice_logs_in_by_name_or_address(api: Api, alice: User, name: str) -> N
         "username": "alice",
         "email": "alice@example.org",
         "email_verified": False,
+        "email_pending": None,
         "name": "Alice",
         "roles": ["learner"],
         "permissions": [],
@@ -134,7 +135,7 @@ def test_deactivation_ends_everything_at_once(api: Api, alice: User) -> None:
 
 
 def test_a_login_that_races_a_password_change_loses(api: Api, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    from accounts import actions
+    from accounts import identification
 
     def authenticate(**_credentials: str) -> User:
         found = User.objects.get(username="alice")
@@ -143,7 +144,7 @@ def test_a_login_that_races_a_password_change_loses(api: Api, alice: User, monke
         changed.save()
         return found
 
-    monkeypatch.setattr(actions, "authenticate", authenticate)
+    monkeypatch.setattr(identification, "authenticate", authenticate)
     answer = api.post("/api/v1/auth/token/", {"username": "alice", "password": PASSWORD})
     assert answer.json()["code"] == "invalid_credentials"
     assert not LoginSession.objects.filter(user=alice).exists()

@@ -9,6 +9,8 @@ import pytest
 from django.db.models import F
 
 from accounts.models import LoginSession, RefreshToken, User
+from audit.models import Event
+from tests.accounts.outbox import mails
 from tests.accounts.test_logging_in import bearer, log_in
 from tests.conftest import Api
 
@@ -75,6 +77,29 @@ def test_a_later_replay_ends_the_family(api: Api, alice: User, attempt: dict[str
     assert LoginSession.objects.get(ended_at__isnull=False).end_reason == "token_reused"
 
 
+def test_the_person_is_told_of_a_stolen_token_once_and_so_are_both_callers(api: Api, alice: User) -> None:
+    owners = log_in(api)["refresh"]
+    newer = api.post(URL, {"refresh": owners}).json()["refresh"]
+    let_pass(11)
+    for _ in range(2):
+        assert code(api.post(URL, {"refresh": owners})) == "token_reused"  # the thief, or the owner after the thief
+    answer = api.post(URL, {"refresh": newer})
+    assert code(answer) == "token_invalid"
+    assert "used twice" in answer.json()["detail"]
+    assert mails(alice) == [("token_reused", "alice@example.org")]
+    (event,) = Event.objects.filter(kind="token_reused")
+    assert (event.actor_id, event.subject_id, event.address) == (None, str(alice.pk), "127.0.0.1")
+
+
+def test_a_replay_after_a_log_out_alarms_nobody(api: Api, alice: User) -> None:
+    token = log_in(api)["refresh"]
+    newer = api.post(URL, {"refresh": token}).json()["refresh"]
+    api.post("/api/v1/auth/logout/", {"refresh": newer})
+    let_pass(11)
+    assert code(api.post(URL, {"refresh": token})) == "token_reused"
+    assert mails(alice) == []
+
+
 @pytest.mark.parametrize("token", ["unknown", "x" * 200])
 def test_an_unknown_token_is_refused(api: Api, alice: User, token: str) -> None:
     answer = api.post(URL, {"refresh": token})
@@ -113,6 +138,7 @@ def test_the_end_of_a_family_outlives_the_refusal(committed_db: str, alice: User
     successor = Api().post(URL, {"refresh": token}).json()["refresh"]
     let_pass(11)
     at_once(4, lambda _number: Api().post(URL, {"refresh": token}))
+    assert mails(alice) == [("token_reused", "alice@example.org")]  # of four at once, one told her
     (after,) = at_once(1, lambda _number: Api().post(URL, {"refresh": successor}))
     assert code(after) == "token_invalid"
 

@@ -25,6 +25,7 @@ def test_carol_registers_and_logs_in(api: Api) -> None:
         ("username", "carol@example.org"),
         ("username", "c\u0430rol"),  # a Cyrillic letter among them
         ("username", "car\x00ol"),
+        ("username", "Erased-1a2b3c4d"),
         ("username", None),
         ("email", "carol"),
         ("email", ["carol@example.org"]),
