@@ -64,11 +64,26 @@ USE_I18N = False
 
 DEBUG = False
 ALLOWED_HOSTS = ["*"]  # nothing here is built from the Host header: links use PUBLIC_URL
-INSTALLED_APPS = ["rest_framework", "drf_spectacular", "tickets"]
-MIDDLEWARE: list[str] = []
+INSTALLED_APPS = ["corsheaders", "rest_framework", "drf_spectacular", "tickets"]
+MIDDLEWARE = ["corsheaders.middleware.CorsMiddleware"]
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "realtime.asgi.application"
 APPEND_SLASH = False
+
+# Web apps of other origins (deploy/contracts.md). No cookies: an app sends its token itself.
+CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
+CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+CORS_ALLOW_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "If-Range", "Range"]
+CORS_EXPOSE_HEADERS = [
+    "Accept-Ranges",
+    "Content-Disposition",
+    "Content-Range",
+    "ETag",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-ID",
+]
+CORS_PREFLIGHT_MAX_AGE = 600  # seconds
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tickets.authentication.BearerAuthentication"],
@@ -78,6 +93,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "tickets.pagination.Pages",
     "DEFAULT_SCHEMA_CLASS": "tickets.schema.Schema",
     "DEFAULT_METADATA_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,  # ?format= is nobody's business
     "EXCEPTION_HANDLER": "tickets.errors.render",
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,

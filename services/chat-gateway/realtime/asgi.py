@@ -16,7 +16,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  after 
 from django.urls import path, re_path  # noqa: E402  after Django is set up
 
 from realtime.consumers import NoSuchSocket, TicketSocket  # noqa: E402  after Django is set up
-from realtime.http import CrossOrigin, Operations, Receive, RequestLog, Send  # noqa: E402  after Django is set up
+from realtime.http import Operations, Receive, RequestLog, Send  # noqa: E402  after Django is set up
 from realtime.runtime import running  # noqa: E402  after Django is set up
 
 
@@ -31,7 +31,7 @@ async def lifespan(scope: MutableMapping[str, Any], receive: Receive, send: Send
 
 application = ProtocolTypeRouter(
     {
-        "http": Operations(RequestLog(CrossOrigin(django_application))),
+        "http": Operations(RequestLog(django_application)),
         "websocket": RequestLog(
             URLRouter(
                 [

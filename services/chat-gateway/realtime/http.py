@@ -1,4 +1,4 @@
-"""Around Django's HTTP: health and metrics (answered without Django), the request's log line, CORS for web apps elsewhere."""
+"""Around Django's HTTP: health and metrics (answered without Django) and the request's log line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 import structlog
-from django.conf import settings
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from realtime.runtime import Runtime
@@ -21,11 +20,6 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-PREFLIGHT = [
-    (b"access-control-allow-methods", b"GET, POST, PUT"),
-    (b"access-control-allow-headers", b"Authorization, Content-Type"),
-    (b"access-control-max-age", b"600"),
-]
 
 log = structlog.get_logger()
 
@@ -97,26 +91,3 @@ class RequestLog:
                     duration_ms=round((time.perf_counter() - started) * 1000, 1),
                     user=scope.get("lectern.user"),
                 )
-
-
-class CrossOrigin:
-    """Lets web apps of LECTERN_ALLOWED_ORIGINS read answers. No credentials: a Bearer token is sent by the app itself."""
-
-    def __init__(self, app: App) -> None:
-        self.app = app
-
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        origin = header(scope, b"origin")
-        if origin is None or origin.lower() not in settings.ALLOWED_ORIGINS:
-            return await self.app(scope, receive, send)
-        allowed = [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin")]
-        if scope["method"] == "OPTIONS" and header(scope, b"access-control-request-method"):
-            return await respond(send, 204, b"", allowed + PREFLIGHT)
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                exposed = (b"access-control-expose-headers", b"X-Request-ID")
-                message["headers"] = [*message["headers"], *allowed, exposed]
-            await send(message)
-
-        return await self.app(scope, receive, with_headers)

@@ -137,13 +137,36 @@ def test_it_starts_before_the_database_and_the_keys_are_there(world):
         server.stop()
 
 
-def test_metrics_and_cors(running_server, alice):
+def test_metrics(running_server):
     assert "lectern_chat_sockets" in httpx.get(f"{running_server.url}/metrics").text
+
+
+def cors(answer):
+    return {name: value for name, value in answer.headers.items() if name.startswith("access-control-")}
+
+
+def test_a_web_app_of_an_allowed_origin_may_read_answers_and_refusals(running_server, alice):
     address = f"{running_server.url}/chat/v1/categories/"
-    asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
-    preflight = httpx.options(address, headers=asked)
-    assert preflight.headers["Access-Control-Allow-Origin"] == "https://app.example"
-    bearer = {"Authorization": f"Bearer {alice.token()}"}
-    assert httpx.get(address, headers=asked | bearer).headers["Access-Control-Allow-Origin"] == "https://app.example"
-    foreign = httpx.get(address, headers=bearer | {"Origin": "https://evil.example"})
-    assert "Access-Control-Allow-Origin" not in foreign.headers
+    app, bearer = {"Origin": "https://app.example"}, {"Authorization": f"Bearer {alice.token()}"}
+    exposed = "Accept-Ranges, Content-Disposition, Content-Range, ETag, Retry-After, WWW-Authenticate, X-Request-ID"
+    said = {"access-control-allow-origin": "https://app.example", "access-control-expose-headers": exposed}
+    for answer in (httpx.get(address, headers=app | bearer), httpx.get(address, headers=app)):
+        assert cors(answer) == said  # no credentials: a token is sent by the app itself
+        assert "origin" in answer.headers["Vary"].lower()
+    preflight = httpx.options(address, headers=app | {"Access-Control-Request-Method": "POST"})
+    assert preflight.status_code == 200
+    allowed = preflight.headers["Access-Control-Allow-Headers"]
+    assert allowed == "Authorization, Content-Type, Idempotency-Key, If-None-Match, If-Range, Range"
+    assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://app.example.evil", "http://app.example"])
+def test_no_other_origin_may_read_anything(running_server, alice, origin):
+    address, bearer = f"{running_server.url}/chat/v1/categories/", {"Authorization": f"Bearer {alice.token()}"}
+    assert cors(httpx.get(address, headers=bearer | {"Origin": origin})) == {}
+    asked = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    assert cors(httpx.options(address, headers=asked)) == {}

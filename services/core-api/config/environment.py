@@ -21,6 +21,18 @@ def stop(name: str, problem: str, should_be: str) -> NoReturn:
     raise SystemExit(EX_CONFIG)
 
 
+def _web_origin(text: str) -> str | None:
+    """`scheme://host[:port]` as browsers send it in Origin, without a port that goes without saying; None for anything else."""
+    value = text.rstrip("/").lower()
+    try:
+        parts = urlsplit(value)
+        usual = {"http": ":80", "https": ":443"}[parts.scheme]
+        whole = parts.hostname and parts.port != 0 and value == f"{parts.scheme}://{parts.netloc}"
+    except (ValueError, KeyError):
+        return None
+    return value.removesuffix(usual) if whole and "@" not in value else None
+
+
 class Environment:
     """Typed access. Every name may also be given as NAME_FILE, the path of a file that holds the value."""
 
@@ -89,6 +101,15 @@ class Environment:
     def names(self, name: str) -> list[str]:
         """A comma-separated list, empty by default."""
         return [part.strip() for part in self.text(name, "a comma-separated list", "").split(",") if part.strip()]
+
+    def origins(self, name: str) -> list[str]:
+        """A comma-separated list of web origins, empty by default."""
+        origins = []
+        for text in self.names(name):
+            if not (origin := _web_origin(text)):
+                stop(name, f"holds {text!r}", "a comma-separated list of origins such as https://app.example.org")
+            origins.append(origin)
+        return origins
 
     def networks(self, name: str) -> list[str]:
         """A comma-separated list of IP networks or addresses, empty by default."""

@@ -192,7 +192,7 @@ MAIL_FROM = env.text("SUPPORT_EMAIL", "the address that mail comes from", f"lect
 _kept = BASE_DIR / ".lectern-dev"
 MEDIA_ROOT = Path(required("LECTERN_MEDIA_ROOT", "the folder of packaged videos", str(_kept / "media")))
 UPLOADS_ROOT = Path(required("LECTERN_UPLOADS_ROOT", "the folder of uploaded videos", str(_kept / "uploads")))
-BOOKS_ROOT = Path(env.text("LECTERN_BOOKS_ROOT", "the folder of signed wallet heads", str(_kept / "books")))
+BOOKS_ROOT = Path(required("LECTERN_BOOKS_ROOT", "the folder of signed wallet heads", str(_kept / "books")))
 FFMPEG = env.text("LECTERN_FFMPEG", "the path of an ffmpeg program", shutil.which("ffmpeg") or "")
 STATIC_URL = "/static/"
 STATIC_ROOT = env.text("LECTERN_STATIC_ROOT", "a folder", str(BASE_DIR / "staticfiles"))
@@ -256,10 +256,16 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # Web apps of other origins (deploy/contracts.md). No cookies: an app sends its token itself.
 CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
 CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
-CORS_ALLOW_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, If-Range, Range".split(", ")
-CORS_EXPOSE_HEADERS = (
-    "Accept-Ranges, Content-Disposition, Content-Range, ETag, Retry-After, WWW-Authenticate, X-Request-ID".split(", ")
-)
+CORS_ALLOW_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "If-Range", "Range"]
+CORS_EXPOSE_HEADERS = [
+    "Accept-Ranges",
+    "Content-Disposition",
+    "Content-Range",
+    "ETag",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-ID",
+]
 CORS_PREFLIGHT_MAX_AGE = 600  # seconds
 CORS_URLS_REGEX = r"^/(api|\.well-known)/"  # not the admin site
 

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from stream_gateway import logs, problems
 from stream_gateway.bodies import SmallBodies
 from stream_gateway.gateway import Gateway
+from stream_gateway.origins import CrossOrigin
 from stream_gateway.routes import playback, service
 from stream_gateway.settings import Settings
 
@@ -39,17 +39,10 @@ def create_app(gateway: Gateway | None = None) -> FastAPI:
     app.state.gateway = held
     app.include_router(playback.router)
     app.include_router(service.router)
-    problems.install(app)
+    problems.install(app, playback.router, service.router)
     app.add_middleware(SmallBodies)
     if held.settings.allowed_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(held.settings.allowed_origins),
-            allow_credentials=True,
-            allow_methods=["GET", "HEAD", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Range"],
-            expose_headers=["Content-Range", "Content-Length", "X-Request-ID"],
-        )
+        app.add_middleware(CrossOrigin, origins=held.settings.allowed_origins)
     app.add_middleware(logs.Requests)
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(held.settings.trusted_proxies))
     return app

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.routing import Match
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -118,8 +119,9 @@ DATABASE_AWAY = (
 )
 
 
-def install(app: FastAPI) -> None:
-    """Every refusal of this application, also the framework's own, is a problem document."""
+def install(app: FastAPI, *routers: APIRouter) -> None:
+    """Every refusal of this application, also the framework's own, is a problem document. `routers`: all it includes."""
+    app.state.routes = [route for router in routers for route in router.routes]
     app.exception_handler(Problem)(_problem)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_framework)
@@ -145,11 +147,24 @@ def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
     return INVALID.but(errors=errors).response()
 
 
-def _framework(_request: Request, error: HTTPException) -> JSONResponse:
+def _framework(request: Request, error: HTTPException) -> JSONResponse:
     known = {400: MALFORMED, 404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}.get(
         error.status_code, INTERNAL_ERROR
     )
-    return known.but(headers=dict(error.headers or {})).response()
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
+    return known.but(headers=headers).response()
+
+
+def _methods(request: Request) -> set[str]:
+    """Every method of the path. Starlette names those of one route, but GET and HEAD of a path are two routes here."""
+    return {
+        method
+        for route in request.app.state.routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in getattr(route, "methods", None) or ()
+    }
 
 
 def _database_away(request: Request, error: Exception) -> JSONResponse:

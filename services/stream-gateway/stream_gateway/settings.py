@@ -36,9 +36,12 @@ def _http_url(value: str) -> str:
 
 
 def _origin(value: str) -> str:
-    if urlsplit(_http_url(value)).path.strip("/"):
+    """As browsers write it: small letters, and no port that goes without saying."""
+    parts = urlsplit(_http_url(value).lower())
+    if parts.path.strip("/") or parts.username is not None:
         raise ValueError
-    return value.rstrip("/")
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{parts.netloc.removesuffix(f':{usual}')}"
 
 
 def _absolute(value: Path) -> Path:

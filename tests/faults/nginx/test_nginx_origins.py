@@ -9,7 +9,7 @@ import pytest
 
 APP = "https://app.example.org"
 CORS = ("access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers")
-EXPOSED = "Retry-After, X-Request-ID, Content-Range"
+EXPOSED = "Accept-Ranges, Content-Disposition, Content-Range, ETag, Retry-After, WWW-Authenticate, X-Request-ID"
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from stream_gateway import metrics, openapi, problems
 from stream_gateway.database import Database
 from stream_gateway.gateway import TheGateway
-from stream_gateway.openapi import INTERNAL, PUBLIC, open_to, refusals
+from stream_gateway.openapi import INTERNAL, PUBLIC, open_to
 from stream_gateway.problems import DATABASE_AWAY, Problem
 
 router = APIRouter(tags=["service"])
@@ -29,13 +29,13 @@ class Readiness(BaseModel):
     listener: str
 
 
-@router.get("/healthz", openapi_extra=open_to(INTERNAL))
+@router.get("/healthz", openapi_extra=open_to(INTERNAL), include_in_schema=False)
 async def healthz() -> dict[str, str]:
     """The process is alive."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", openapi_extra=open_to(INTERNAL), responses=refusals(problems.UNAVAILABLE))
+@router.get("/readyz", openapi_extra=open_to(INTERNAL), include_in_schema=False)
 async def readyz(gateway: TheGateway) -> Readiness:
     """What it needs can be reached: the database with the published views, the public keys, the listening connection."""
     found = {
@@ -48,7 +48,7 @@ async def readyz(gateway: TheGateway) -> Readiness:
     return Readiness(**found)
 
 
-@router.get("/metrics", openapi_extra=open_to(INTERNAL), response_class=Response)
+@router.get("/metrics", openapi_extra=open_to(INTERNAL), include_in_schema=False, response_class=Response)
 async def prometheus() -> Response:
     """Prometheus' text format."""
     return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
