@@ -58,7 +58,7 @@ def test_lists_are_documented_as_pages(call):
     assert answer["200"]["content"]["application/json"]["schema"] == {
         "$ref": "#/components/schemas/PaginatedTicketList"
     }
-    assert "application/problem+json" in answer["default"]["content"]
+    assert "application/problem+json" in answer["503"]["content"]
 
 
 def fits(name, frame):

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tickets import actions, queries
+from tickets.errors import AgentAbsent, AlreadyAssigned, AtCapacity, Problem, TicketClosed, TicketErased
 from tickets.models import Presence, Ticket, TicketState
 from tickets.pagination import Pages, public
 from tickets.people import ANSWER, LEAD, Person
@@ -36,6 +37,7 @@ from tickets.serializers import (
 
 class ChatView(APIView):
     permission: ClassVar[str] = AUTHENTICATED
+    conflicts: ClassVar[tuple[type[Problem], ...]] = ()  # which 409s a POST may be answered with
     http_method_names = ["get", "head", "post", "put"]
 
     def person(self) -> Person:
@@ -96,6 +98,8 @@ class OneTicket(ChatView):
 
 
 class Messages(ChatView):
+    conflicts = (TicketClosed,)
+
     @extend_schema(operation_id="list_messages", parameters=[MessagesQuerySerializer], responses=MessagePageSerializer)
     def get(self, request: Request, ticket: uuid.UUID) -> Response:
         """The conversation, oldest first."""
@@ -131,6 +135,8 @@ class Close(ChatView):
 
 
 class Reopen(ChatView):
+    conflicts = (TicketErased,)
+
     @extend_schema(operation_id="reopen_ticket", request=None, responses=TicketSerializer)
     def post(self, request: Request, ticket: uuid.UUID) -> Response:
         """Goes on with a closed ticket, with the same agent if they have room. 409 `ticket_erased`: who asked is gone."""
@@ -138,6 +144,7 @@ class Reopen(ChatView):
 
 
 class Claim(ChatView):
+    conflicts = (AlreadyAssigned, AtCapacity, TicketClosed)
     permission = ANSWER
 
     @extend_schema(operation_id="claim_ticket", request=None, responses=TicketSerializer)
@@ -147,6 +154,7 @@ class Claim(ChatView):
 
 
 class Transfer(ChatView):
+    conflicts = (AgentAbsent, AtCapacity, TicketClosed)
     permission = ANSWER
 
     @extend_schema(operation_id="transfer_ticket", request=TransferSerializer, responses=TicketSerializer)

@@ -8,7 +8,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
-from tickets.errors import CONTENT_TYPE
+from tickets.errors import CONTENT_TYPE, Problem
 from tickets.permissions import AUTHENTICATED, PUBLIC, needed
 
 PROBLEM = {
@@ -35,6 +35,14 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 class Schema(AutoSchema):
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
+        conflicts: tuple[type[Problem], ...] = getattr(self.view, "conflicts", ())
+        if operation is not None and conflicts and self.method == "POST":
+            codes = "\n".join(f"- `{problem.code}`: {problem.detail}" for problem in conflicts)
+            operation["responses"]["409"] = refusal(codes)
+        return operation
+
     def get_extensions(self) -> dict[str, Any]:
         return {"x-permission": needed(self.view)}
 
@@ -63,9 +71,14 @@ def refusals(path: str, operation: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "403", "Not allowed."
     if "{" in path:
         yield "404", "Not there, or not yours to see."
+    yield "406", "The answer is JSON, which the request's Accept header leaves out."
     if "requestBody" in operation:
+        yield "400", "The body is not valid JSON."
+        yield "413", "The body is too large."
+        yield "415", "The body is not sent as JSON."
+    if "requestBody" in operation or any(it["in"] == "query" for it in operation.get("parameters", [])):
         yield "422", "Some fields need attention."
-    yield "default", "Any other refusal, or not possible now."
+    yield "503", "Not possible now."
 
 
 def refusal(description: str) -> dict[str, Any]:

@@ -108,8 +108,8 @@ class MessagePageSerializer(serializers.Serializer[Any]):
 
 
 class TicketsQuerySerializer(serializers.Serializer[Any]):
-    state = serializers.ChoiceField(choices=["queued", "open", "closed"], required=False)
-    assigned = serializers.ChoiceField(choices=["me", "none"], required=False)
+    state = serializers.ChoiceField(choices=["queued", "open", "closed"], required=False, allow_blank=True)
+    assigned = serializers.ChoiceField(choices=["me", "none"], required=False, allow_blank=True)
 
 
 class ReadSerializer(serializers.Serializer[Any]):
