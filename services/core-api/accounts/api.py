@@ -30,6 +30,9 @@ from config.client_address import client_address
 from config.openapi import refusals
 from config.permissions import Authenticated, Public
 from config.problems import TooManyRequests
+from privacy.erasing import erase_me
+from privacy.errors import AdminStays, CoursesLeft, CreditLeft
+from privacy.serializers import EraseRequest
 
 
 class Entrance(APIView):
@@ -94,6 +97,7 @@ class LogoutEverywhereView(APIView):
 
 class MeView(APIView):
     permission_classes = (Authenticated,)
+    delete_body = EraseRequest  # for the OpenAPI document
 
     @extend_schema(responses=Me, operation_id="me")
     def get(self, request: Request) -> Response:
@@ -114,6 +118,18 @@ class MeView(APIView):
         if "name" in wanted:
             actions.rename(user, wanted["name"])
         return Response(Me(user).data)
+
+    @extend_schema(
+        request=EraseRequest,
+        responses={204: None, **refusals(WrongPassword, TooManyRequests, CreditLeft, CoursesLeft, AdminStays)},
+        operation_id="erase_me",
+    )
+    def delete(self, request: Request) -> Response:
+        """Erases the person, everywhere and for good. What the books need stays, under a name that says nothing."""
+        body = EraseRequest(data=request.data)
+        body.is_valid(raise_exception=True)
+        erase_me(cast(User, request.user), **body.validated_data)
+        return Response(status=204)
 
 
 class JwksView(Entrance):

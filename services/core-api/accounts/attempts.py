@@ -46,6 +46,7 @@ class Purpose(StrEnum):
     REGISTRATION = "registration"
     RESET = "reset"  # a mail with a reset link; account: the address typed
     VERIFICATION = "verification"  # a mail with a verification link; account: the person's id
+    EXPORT = "export"  # of what is held about a person; account: their id
 
 
 GUESSED = {Purpose.LOGIN, Purpose.PASSWORD}  # their refusals are security events
@@ -87,6 +88,7 @@ PER_ACCOUNT = {
     Purpose.PASSWORD: _GUESSES,
     Purpose.RESET: _MAILS,
     Purpose.VERIFICATION: _MAILS,
+    Purpose.EXPORT: _per_hour(5),
 }
 
 
@@ -95,7 +97,7 @@ def rule_for_address(purpose: Purpose) -> Rule:
     match purpose:
         case Purpose.REGISTRATION:
             return _per_hour(settings.REGISTRATIONS_PER_HOUR)
-        case Purpose.RESET | Purpose.VERIFICATION:
+        case Purpose.RESET | Purpose.VERIFICATION | Purpose.EXPORT:
             return _per_hour(60)
         case _:
             return Rule(settings.LOGIN_FAILURES_PER_ADDRESS, first_s=1, longest_s=MINUTE, forgets_one_s=MINUTE)

@@ -68,6 +68,9 @@ class User(AbstractBaseUser, PermissionsMixin):
                 Lower("email"), name="user_email_unique", violation_error_message="That e-mail address is in use."
             ),
         ]
+        indexes = [  # the gateways' sweeps ask for these every minute
+            models.Index(fields=["erased_at"], condition=Q(erased_at__isnull=False), name="user_erased")
+        ]
 
     def __str__(self) -> str:
         return self.username

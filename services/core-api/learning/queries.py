@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.models import User
 from courses.models import Course
 from learning.models import Enrolment
+from privacy.sections import Section, rows
 
 
 def running(user: User | AnonymousUser) -> QuerySet[Enrolment]:
@@ -27,3 +28,14 @@ def has_access(user: User | AnonymousUser, course: Course) -> bool:
 def enrolled(user: User | AnonymousUser) -> Exists:
     """`has_access` as an annotation of a query of courses."""
     return Exists(running(user).filter(course=OuterRef("pk")))
+
+
+def held_about(user: User) -> list[Section]:
+    """For the person's export."""
+    shown = rows(
+        Enrolment.objects.filter(user=user).order_by("started_at"),
+        *("id", "source", "order_line_id", "started_at", "valid_until", "ended_at", "end_reason"),
+        course="course__slug",
+        title="course__title",
+    )
+    return [Section("enrolments", "The courses that you have or had.", shown, ("learning.Enrolment",))]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.db.models import FloatField, OuterRef, QuerySet, Subquery
 
+from accounts.models import User
 from courses.models import Lesson
 from media.models import Package, VideoAsset
+from privacy.sections import Section, rows
 
 NO_VIDEO = "none"
 
@@ -30,3 +32,13 @@ def durations() -> Subquery:
 
 def current_packages(course: OuterRef) -> QuerySet[Package]:
     return Package.objects.filter(lesson__section__course=course, is_current=True)
+
+
+def held_about(user: User) -> list[Section]:
+    """For the person's export."""
+    shown = rows(
+        VideoAsset.objects.filter(uploaded_by=user).order_by("created_at"),
+        *("id", "status", "created_at"),
+        lesson="lesson__title",
+    )
+    return [Section("uploaded_videos", "Videos that you uploaded.", shown, ("media.VideoAsset",))]

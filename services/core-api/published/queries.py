@@ -1,0 +1,71 @@
+"""What the other services hold about a person, by what they publish (deploy/contracts.md)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from django.db import connection
+from django.db.models import OuterRef, Subquery
+
+from accounts.models import User
+from courses.models import Lesson
+from privacy.sections import CHUNK, Missing, Section, rows
+from published.models import PlaybackSession
+
+CHAT = {
+    "tickets": "Your support tickets.",
+    "messages": "The messages of your tickets, and those that you wrote in others'.",
+    "read_marks": "Up to which message you have read which ticket.",
+    "assignments": "Tickets that were given to you as an agent.",
+    "presence": "Whether you counted as there, as an agent.",
+}
+STREAM = "SELECT has_table_privilege(to_regclass('stream_published.playback_session'), 'SELECT')"
+HELD_ABOUT = "SELECT has_function_privilege(to_regprocedure('chat_published.held_about(uuid)'), 'EXECUTE')"
+
+
+def held_about(user: User) -> Iterator[Section | Missing]:
+    """For the person's export. A service whose part is not there (SQLite, migrations not run yet) is named as missing."""
+    if _there(STREAM):
+        yield Section(
+            "stream/playback_sessions", "What you watched, from where.", _playback(user), (PlaybackSession._meta.label,)
+        )
+    else:
+        yield Missing("stream", "the video service has not published anything here")
+    if _there(HELD_ABOUT):
+        yield from _chat(user)
+    else:
+        yield Missing("chat", "the support chat has not published anything here")
+
+
+def _there(question: str) -> bool:
+    """Whether another service's object is there and ours to read: null is no."""
+    if connection.vendor != "postgresql":
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(question)
+        return bool(cursor.fetchone()[0])
+
+
+def _playback(user: User) -> Iterator[dict[str, Any]]:
+    titles = Lesson.objects.filter(pk=OuterRef("lesson_id")).values("title")
+    watched = PlaybackSession.objects.filter(user_id=user.pk).annotate(title=Subquery(titles)).order_by("started_at")
+    return rows(
+        watched,
+        *("playback_id", "lesson_id", "title", "kind", "started_at", "last_seen_at", "ended_at", "end_reason"),
+        *("client_address", "user_agent"),
+    )
+
+
+def _chat(user: User) -> Iterator[Section]:
+    """One section for each kind that there are rows of, in the order in which they come."""
+    with connection.chunked_cursor() as cursor:
+        cursor.itersize = CHUNK
+        cursor.execute("SELECT kind, record::text FROM chat_published.held_about(%s)", [user.pk])
+        for kind, found in groupby(cursor, key=itemgetter(0)):
+            yield Section(
+                f"chat/{kind}", CHAT.get(kind, "Kept by the support chat."), (json.loads(row[1]) for row in found)
+            )
