@@ -98,3 +98,30 @@ class Lesson(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Bundle(models.Model):
+    """Courses sold together at a price of their own. It is on sale while it and all of its courses are published."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft"
+        PUBLISHED = "published"
+        WITHDRAWN = "withdrawn"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.SlugField(max_length=80, unique=True)
+    title = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    price = models.PositiveIntegerField(
+        help_text="In credits, for all of its courses; who has some of them already pays the others' share alone.",
+        validators=[MaxValueValidator(MAX_PRICE)],
+    )
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
+    courses = models.ManyToManyField(Course, related_name="bundles")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(price__lte=MAX_PRICE), name="bundle_price_bounded")]
+
+    def __str__(self) -> str:
+        return self.title

@@ -23,7 +23,7 @@ from django.db.models.functions import Coalesce
 from accounts.models import User
 from config.problems import NotAuthenticated, NotFound
 from courses.errors import NotEnrolled
-from courses.models import Course, Lesson, Section
+from courses.models import Bundle, Course, Lesson, Section
 from learning.queries import enrolled, has_access
 from media import queries as media
 
@@ -114,6 +114,14 @@ def find_lesson(user: Viewer, lesson: uuid.UUID) -> Lesson:
 
 def _may_open_all(user: Viewer, course: Course) -> bool:
     return user.has_perm("media.watch_any") or managed(user).filter(pk=course.pk).exists()
+
+
+def bundles_on_sale() -> QuerySet[Bundle]:
+    """Published ones whose courses are all on sale, with their courses in the order of their titles."""
+    members = Course.objects.filter(bundles=OuterRef("pk"))
+    return Bundle.objects.filter(
+        Exists(members), ~Exists(members.exclude(status=Course.Status.PUBLISHED)), status=Bundle.Status.PUBLISHED
+    ).prefetch_related(Prefetch("courses", Course.objects.order_by("title", "slug")))
 
 
 def _one(courses: QuerySet[Course]) -> Course:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from django.db import IntegrityError
 from django.utils import timezone
@@ -14,37 +15,38 @@ from learning.errors import AlreadyEnrolled
 from learning.models import Enrolment
 from wallet.models import OrderLine
 
-BOUGHT = (Enrolment.Source.ORDER, Enrolment.Source.FREE)
+BOUGHT = (Enrolment.Source.ORDER, Enrolment.Source.BUNDLE, Enrolment.Source.FREE)
 
 
-def check_not_enrolled(user: User, course: Course) -> list[Enrolment]:
-    """Refuses whoever has the course without an end, or has bought it, with AlreadyEnrolled.
+class Had(NamedTuple):
+    """Which of some courses a person has."""
 
-    Answers bought enrolments that are over but not yet ended.
-    """
-    running = Enrolment.objects.filter(user=user, course=course, ended_at__isnull=True)
-    over = []
-    for enrolment in running:
+    courses: set[uuid.UUID]  # without an end, or bought and running: not to be sold to them
+    over: list[uuid.UUID]  # bought enrolments in these courses that are over, but not ended yet
+
+
+def had(user: User, courses: Iterable[Course]) -> Had:
+    """Which of these courses are not to be sold to the person. Who was lent one until a day may buy it."""
+    answer = Had(set(), [])
+    for enrolment in Enrolment.objects.filter(user=user, course__in=[it.pk for it in courses], ended_at__isnull=True):
         expired = enrolment.valid_until is not None and enrolment.valid_until <= timezone.now()
         if enrolment.source in BOUGHT and expired:
-            over.append(enrolment)
+            answer.over.append(enrolment.pk)
         elif enrolment.source in BOUGHT or enrolment.valid_until is None:
-            raise AlreadyEnrolled
-    return over
+            answer.courses.add(enrolment.course_id)
+    return answer
 
 
-def do_enrol(user: User, course: Course, source: Enrolment.Source, order_line: OrderLine | None = None) -> Enrolment:
-    """Gives a person a course, inside the caller's transaction.
+def do_enrol_lines(user: User, lines: Iterable[OrderLine], source: Enrolment.Source) -> None:
+    """Gives a person the courses of an order's lines, in the caller's transaction.
 
-    A bought one ends an expired one first, and is refused with AlreadyEnrolled beside a running one; grants and bundles
-    are further reasons and may stand beside others.
+    Raises AlreadyEnrolled where one of them is bought already; `had` says so before, and what is over is to be ended before.
     """
-    if source in BOUGHT:
-        do_end((enrolment.pk for enrolment in check_not_enrolled(user, course)), "expired")
+    enrolments = [Enrolment(user=user, course=line.course, source=source, order_line=line) for line in lines]
     try:
-        return Enrolment.objects.create(user=user, course=course, source=source, order_line=order_line)
+        Enrolment.objects.bulk_create(enrolments)
     except IntegrityError as error:
-        if source in BOUGHT and "unique" in str(error).lower():  # somebody else enrolled them a moment ago
+        if "unique" in str(error).lower():  # somebody else enrolled them a moment ago
             raise AlreadyEnrolled from error
         raise
 

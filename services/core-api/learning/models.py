@@ -37,7 +37,7 @@ class Enrolment(models.Model):
             # Buying twice, at once or later, is stopped here whatever the code above does.
             models.UniqueConstraint(
                 fields=["user", "course"],
-                condition=Q(ended_at__isnull=True, source__in=["order", "free"]),
+                condition=Q(ended_at__isnull=True, source__in=["order", "bundle", "free"]),
                 name="enrolment_bought_once",
             ),
             models.CheckConstraint(

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
+import pytest
+from django.db import connection
+from django.utils import timezone
+
 from accounts.models import User
-from courses.models import Course
+from courses.models import Bundle, Course
 from wallet import actions
 from wallet.errors import Busy
 from wallet.locking import money_transaction
+from wallet.models import Lot
 from wallet.reconcile import differences
 
 
@@ -19,13 +25,27 @@ def course(slug: str = "knots", price: int = 40, **fields: Any) -> Course:
     return Course.objects.create(slug=slug, price=price, **fields)
 
 
+def bundle(slug: str, price: int, *courses: str) -> Bundle:
+    made = Bundle.objects.create(slug=slug, title=slug.title(), price=price, status=Bundle.Status.PUBLISHED)
+    made.courses.set(Course.objects.filter(slug__in=courses))
+    return made
+
+
 def give(person: User, credits: int) -> None:
     with money_transaction():
         actions.do_adjust(person, credits, None, "For the test")
 
 
-def buy(client: Any, slug: str = "knots", key: str | None = None, **body: Any) -> Any:
-    return client.post("/api/v1/orders/", {"course": slug, **body}, headers={"Idempotency-Key": key or new_key()})
+def promote(person: User, credits: int, days: float = 30) -> Lot:
+    """Promotional credit that ends in so many days (not above zero: it is over already)."""
+    with money_transaction():
+        return actions.do_grant_promotion(person, credits, timezone.now() + timedelta(days=days), None, "Welcome")
+
+
+def buy(client: Any, slug: str | None = "knots", key: str | None = None, **body: Any) -> Any:
+    """Buys a course, or with `slug=None, bundle="…"` a bundle."""
+    body = body if slug is None else {"course": slug, **body}
+    return client.post("/api/v1/orders/", body, headers={"Idempotency-Key": key or new_key()})
 
 
 def patiently(call: Callable[[], Any]) -> Any:
@@ -45,4 +65,13 @@ def new_key() -> str:
 
 
 def assert_books_are_right() -> None:
+    connection.check_constraints()  # what the database would look at when this is committed
     assert list(differences()) == []
+
+
+@pytest.fixture(autouse=True)
+def books_stay_right(request: pytest.FixtureRequest, database: None) -> Iterator[None]:
+    """After every test. Mark one that spoils the books on purpose with `spoils_the_books`."""
+    yield
+    if not request.node.get_closest_marker("spoils_the_books"):
+        assert_books_are_right()

@@ -1,27 +1,39 @@
 """Every movement of credit. Call these inside `money_transaction()` (or `idempotency.once`, which opens one).
 
-`check_…` refuses, `do_…` writes. The wallet's row is locked before anything else that two requests could share, so that
-one wallet's movements happen one after another and no two wait for each other in a circle.
+`check_…` refuses, `do_…` writes. Locks are taken in one order, so that no two requests wait for each other in a circle:
+
+1. the request's idempotency key (its insert holds a KEY SHARE lock of the person's row: whoever locks a person FOR UPDATE
+   does so before anything else here)
+2. the wallet's row: one wallet's movements happen one after another
+3. what hangs on the wallet: its lots, a top-up, an order's lines, the person's enrolments
+4. a coupon's row, last, since orders of other people want it too
+
+Nothing else is shared: system accounts hold no balance, so no purchase waits for another person's.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from django.utils import timezone
 
 from accounts.models import User
+from audit.actions import record
+from audit.kinds import Kind as Audited
 from config.problems import Invalid, NotFound
-from courses.models import Course
-from learning.actions import check_not_enrolled, do_end, do_enrol
-from learning.models import Enrolment
+from learning.actions import do_end, do_enrol_lines, had
+from learning.errors import AlreadyEnrolled
 from payments.models import TopUp
-from wallet.accounts import ADJUSTMENT, EXPIRED, REVENUE, clearing
-from wallet.errors import InsufficientCredit, PriceChanged, WalletFrozen
-from wallet.ledger import do_post, lock_wallet
-from wallet.models import Order, OrderLine, Posting, Wallet
+from wallet import lots
+from wallet.accounts import ADJUSTMENT, EXPIRED, PROMOTION, REVENUE, clearing
+from wallet.coupons import check_coupon, discounted, do_give_back, do_redeem
+from wallet.errors import InsufficientCredit, WalletFrozen
+from wallet.ledger import Reason, do_post, lock_wallet, lock_wallet_by_id
+from wallet.models import Lot, Order, OrderLine, Posting, Wallet
+from wallet.offers import Offer, offer_of_bundle, offer_of_course
 
 Kind = Posting.Kind
 
@@ -31,56 +43,89 @@ class Purchase(NamedTuple):
     balance: int  # what the wallet holds afterwards
 
 
-def do_purchase(buyer: User, slug: str, expected_price: int | None = None) -> Purchase:
-    """One course bought: order with its line, credit moved, enrolment. A free course moves no credit.
+def do_purchase(
+    buyer: User,
+    *,
+    course: str | None = None,
+    bundle: str | None = None,
+    coupon: str | None = None,
+    expected_price: int | None = None,
+) -> Purchase:
+    """A course, or what the buyer lacks of a bundle (slugs): order with its lines, credit moved, enrolments, coupon used.
 
-    Raises NotFound (no such course on sale), PriceChanged, AlreadyEnrolled, WalletFrozen, InsufficientCredit, Busy.
+    What costs nothing moves no credit. `expected_price` is the catalogue's, without coupon. Raises NotFound (nothing
+    like that on sale), PriceChanged, AlreadyEnrolled, Coupon…, WalletFrozen, InsufficientCredit, Busy.
     """
-    wallet = lock_wallet(buyer)
-    course = check_on_sale(slug, expected_price)
-    if course.price:
-        check_can_pay(wallet, course)
-    order = Order.objects.create(user=buyer, price=course.price)
-    line = OrderLine.objects.create(order=order, course=course, price=course.price)
-    do_enrol(buyer, course, Enrolment.Source.ORDER, line)
-    if course.price:
-        do_post(wallet, -course.price, REVENUE, Kind.PURCHASE, buyer, order=order, note=course.title)
+    wallet = _lock_to_spend(buyer)
+    offer = offer_of_bundle(bundle, expected_price) if bundle else offer_of_course(course or "", expected_price)
+    having = had(buyer, [part.course for part in offer.parts])
+    offer = offer.without(having.courses)
+    if not offer.parts:
+        raise AlreadyEnrolled
+    redeemed = check_coupon(coupon) if coupon else None
+    if redeemed:
+        offer = discounted(offer, redeemed)
+    check_can_pay(wallet, offer.price)
+    do_end(having.over, "expired")
+    order = _do_order(wallet, offer, redeemed.code if redeemed else None)
+    if redeemed:
+        do_redeem(redeemed, buyer, order)
     return Purchase(order, wallet.balance)
 
 
-def check_on_sale(slug: str, expected_price: int | None) -> Course:
-    course = Course.objects.filter(slug=slug, status=Course.Status.PUBLISHED).first()
-    if course is None:
-        raise NotFound("There is no such course on sale.")
-    if expected_price is not None and expected_price != course.price:
-        raise PriceChanged(f"The price is {course.price} credits now, not {expected_price}.")
-    return course
+def _lock_to_spend(user: User) -> Wallet:
+    """The person's locked wallet, rid of promotional credit that is over."""
+    wallet = lock_wallet(user)
+    lots.do_expire(wallet)
+    return wallet
 
 
-def check_can_pay(wallet: Wallet, course: Course) -> None:
-    """Refuses a frozen wallet and one that holds too little, unless they have the course: that is the better answer."""
-    if wallet.frozen or wallet.balance < course.price:
-        check_not_enrolled(wallet.user, course)
-        raise WalletFrozen if wallet.frozen else InsufficientCredit.missing(course.price, wallet.balance)
+def check_can_pay(wallet: Wallet, price: int) -> None:
+    if not price:
+        return
+    if wallet.frozen:
+        raise WalletFrozen
+    if wallet.balance < price:
+        raise InsufficientCredit.missing(price, wallet.balance)
+
+
+def _do_order(wallet: Wallet, offer: Offer, coupon: str | None) -> Order:
+    order = Order.objects.create(user=wallet.user, price=offer.price, coupon=coupon)
+    lines = [
+        OrderLine(order=order, course=part.course, list_price=part.list_price, discount=part.discount, price=part.price)
+        for part in offer.parts
+    ]
+    OrderLine.objects.bulk_create(lines)
+    do_enrol_lines(wallet.user, lines, offer.source)
+    if order.price:
+        parts = [(line, line.price) for line in lines]
+        lots.do_spend(wallet, parts, REVENUE, Kind.PURCHASE, wallet.user, order=order, note=offer.title)
+    return order
 
 
 def do_refund(order_id: uuid.UUID, by: User, reason: str, line_ids: Sequence[uuid.UUID] | None = None) -> Order:
     """Gives back the price of an order's lines (all by default) and ends just their enrolments.
 
-    A line that was refunded before stays as it is. Raises NotFound, Invalid (a line of another order), Busy.
+    What was paid with promotional credit comes back as such (wallet.lots); the last line gives the coupon back. A line
+    that was refunded before stays as it is. Raises NotFound, Invalid (a line of another order), Busy.
     """
     order = Order.objects.select_related("user").filter(pk=order_id).first()
     if order is None:
         raise NotFound
     wallet = lock_wallet(order.user)
-    for line in check_lines(order, line_ids):
-        if line.refunded_at is None:
-            _do_refund_line(wallet, order, line, by, reason)
+    lines = check_lines(order, line_ids)
+    refunded = [line for line in lines if line.refunded_at is None]
+    for line in refunded:
+        _do_refund_line(wallet, order, line, by, reason)
+    if refunded:
+        _record_refund(order, refunded, by, reason)
+        if order.coupon and not order.lines.filter(refunded_at__isnull=True).exists():
+            do_give_back(order)
     return order
 
 
 def check_lines(order: Order, line_ids: Sequence[uuid.UUID] | None) -> list[OrderLine]:
-    lines = {line.pk: line for line in order.lines.select_related("enrolment")}
+    lines = {line.pk: line for line in order.lines.select_related("enrolment").order_by("pk")}
     if line_ids is None:
         return list(lines.values())
     if strangers := [str(line_id) for line_id in line_ids if line_id not in lines]:
@@ -90,19 +135,48 @@ def check_lines(order: Order, line_ids: Sequence[uuid.UUID] | None) -> list[Orde
 
 def _do_refund_line(wallet: Wallet, order: Order, line: OrderLine, by: User, reason: str) -> None:
     if line.price:
-        do_post(wallet, line.price, REVENUE, Kind.REFUND, by, order=order, order_line=line, note=reason)
+        shares = lots.given_back(line, timezone.now())
+        promotional = sum(share.change for share in shares)
+        what_for = Reason(order=order, order_line=line, note=reason)
+        posting = do_post(wallet, line.price, REVENUE, Kind.REFUND, by, promotional=promotional, **what_for)
+        lots.do_enter(posting, shares)
     line.refunded_at = timezone.now()
     line.save(update_fields=["refunded_at"])
     do_end([line.enrolment.pk], "refund")
 
 
+def _record_refund(order: Order, lines: Sequence[OrderLine], by: User, reason: str) -> None:
+    what = {"order": str(order.pk), "lines": [str(line.pk) for line in lines], "credits": sum(it.price for it in lines)}
+    record(Audited.REFUND, actor=by, subject=order.user, **what, reason=reason)
+
+
 def do_adjust(user: User, amount: int, by: User | None, reason: str) -> Wallet:
     """Credit given to (or, negative, taken from) a person by hand. Raises InsufficientCredit, Busy."""
-    wallet = lock_wallet(user)
+    wallet = _lock_to_spend(user)
     if wallet.balance + amount < 0:
         raise InsufficientCredit(f"The wallet holds {wallet.balance} credits: {-amount} cannot be taken from it.")
-    do_post(wallet, amount, ADJUSTMENT, Kind.ADJUSTMENT, by, note=reason)
+    if amount > 0:
+        do_post(wallet, amount, ADJUSTMENT, Kind.ADJUSTMENT, by, note=reason)
+    else:
+        lots.do_spend(wallet, [(None, -amount)], ADJUSTMENT, Kind.ADJUSTMENT, by, note=reason)
+    record(Audited.WALLET_ADJUSTED, actor=by, subject=user, credits=amount, reason=reason)
     return wallet
+
+
+def do_grant_promotion(user: User, amount: int, expires_at: datetime, by: User | None, reason: str) -> Lot:
+    """Promotional credit, to be spent before `expires_at` (which lies ahead). The lot holds its wallet. Raises Busy."""
+    wallet = lock_wallet(user)
+    lot = lots.new_lot(wallet, amount, expires_at)
+    posting = do_post(wallet, amount, PROMOTION, Kind.PROMOTION, by, promotional=amount, note=reason)
+    lots.do_enter(posting, [lots.Share(lot, amount)])
+    until = expires_at.isoformat()
+    record(Audited.PROMOTION_GRANTED, actor=by, subject=user, credits=amount, until=until, reason=reason)
+    return lot
+
+
+def do_expire_promotions(wallet_id: uuid.UUID) -> None:
+    """What is over of a wallet's promotional credit leaves it. Raises Busy."""
+    lots.do_expire(lock_wallet_by_id(wallet_id))
 
 
 def do_forfeit(user: User, by: User | None) -> int:
@@ -110,10 +184,10 @@ def do_forfeit(user: User, by: User | None) -> int:
 
     Raises Busy.
     """
-    wallet = lock_wallet(user)
+    wallet = _lock_to_spend(user)
     left = wallet.balance
     if left:
-        do_post(wallet, -left, EXPIRED, Kind.FORFEITURE, by, note="Given up")
+        lots.do_spend(wallet, [(None, left)], EXPIRED, Kind.FORFEITURE, by, note="Given up")
     return left
 
 

@@ -22,6 +22,26 @@ class WalletFrozen(Conflict):
     detail = "This wallet is frozen: it can receive credit, but not spend it. Support can tell you why."
 
 
+class CouponUnknown(Conflict):
+    code, title = "coupon_unknown", "Coupon unknown"
+    detail = "There is no coupon with this code."
+
+
+class CouponExpired(Conflict):
+    code, title = "coupon_expired", "Coupon expired"
+    detail = "This coupon is no longer valid."
+
+
+class CouponUsedUp(Conflict):
+    code, title = "coupon_used_up", "Coupon used up"
+    detail = "This coupon has been used as often as it may be."
+
+
+class CouponNotForThis(Conflict):
+    code, title = "coupon_not_for_this", "Coupon not for this"
+    detail = "This coupon takes nothing off what you are buying."
+
+
 class Busy(Conflict):
     code, title = "busy", "Busy"
     detail = "Another request is moving the same credit right now. Try again in a moment."

@@ -12,7 +12,7 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from accounts.models import User
 from payments.models import TopUp
@@ -66,6 +66,11 @@ def lock_wallet(user: User) -> Wallet:
     return wallet
 
 
+def lock_wallet_by_id(wallet: uuid.UUID) -> Wallet:
+    """A wallet that exists, locked until the transaction ends."""
+    return Wallet.objects.select_for_update(no_key=True).get(pk=wallet)
+
+
 def _do_open_wallet(user: User) -> None:
     """Two first uses at once make the same rows: the second one's inserts wait for the first one and then do nothing."""
     code = f"wallet:{user.pk}"
@@ -80,11 +85,13 @@ def do_post(
     other: str,
     kind: Posting.Kind,
     caused_by: User | None,
+    promotional: int = 0,
     **reason: Unpack[Reason],
 ) -> Posting:
     """Moves `change` credits (negative: out of the wallet) between a locked wallet and the system account with code `other`.
 
-    Keeps `wallet` itself up to date. The database refuses a balance below zero.
+    `promotional` of them go into lots (negative: come out of them); wallet.lots writes which. Keeps `wallet` itself up to
+    date. The database refuses a balance below zero.
     """
     debit, credit = (account_id(other), wallet.pk) if change > 0 else (wallet.pk, account_id(other))
     posting = Posting(
@@ -101,12 +108,22 @@ def do_post(
     )
     posting.hash = canonical_hash([getattr(posting, name) for name in HASHED])
     posting.save(force_insert=True)
-    _do_move_head(wallet, posting)
+    _do_move_head(wallet, posting, promotional)
     return posting
 
 
-def _do_move_head(wallet: Wallet, posting: Posting) -> None:
-    head = {"balance": posting.balance_after, "head_seq": posting.wallet_seq, "head_hash": posting.hash}
+def do_post_between(
+    debit: str, credit: str, amount: int, kind: Posting.Kind, caused_by: User | None, **reason: Unpack[Reason]
+) -> Posting:
+    """Moves credits from one system account to another, by their codes. No wallet is touched, so none has it in its chain."""
+    accounts = {"debit_id": account_id(debit), "credit_id": account_id(credit)}
+    return Posting.objects.create(**accounts, amount=amount, kind=kind, caused_by=caused_by, **reason)
+
+
+def _do_move_head(wallet: Wallet, posting: Posting, promotional: int) -> None:
+    head: dict[str, Any] = {"balance": posting.balance_after, "head_seq": posting.wallet_seq, "head_hash": posting.hash}
+    if promotional:  # left out else: naming the column has the database add up the lots
+        head["promotional"] = wallet.promotional + promotional
     if Wallet.objects.filter(pk=wallet.pk, head_seq=wallet.head_seq).update(**head) != 1:
         raise RuntimeError(
             f"Wallet {wallet.pk} was moved without its lock."

@@ -1,8 +1,9 @@
-"""Credit wallets, the postings that move credit, and the orders that spend it. Credits are whole numbers."""
+"""Credit wallets, the postings that move credit, the orders that spend it, promotional credit, coupons. Credits are whole."""
 
 from __future__ import annotations
 
 from django.conf import settings
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -39,6 +40,7 @@ class Wallet(models.Model):
     account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True)
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="wallet")
     balance = models.BigIntegerField(default=0)
+    promotional = models.BigIntegerField(default=0, help_text="The part of the balance that lies in lots.")
     frozen = models.BooleanField(default=False)
     head_seq = models.BigIntegerField(default=0)
     head_hash = models.BinaryField(max_length=32, default=bytes)
@@ -47,6 +49,9 @@ class Wallet(models.Model):
         permissions = [("adjust", "Adjust wallets")]
         constraints = [
             models.CheckConstraint(condition=Q(balance__gte=0), name="wallet_never_below_zero"),
+            models.CheckConstraint(
+                condition=Q(promotional__gte=0, promotional__lte=F("balance")), name="wallet_promotional_within_balance"
+            ),
             models.CheckConstraint(condition=Q(head_seq__gte=0), name="wallet_head_seq_counts_up"),
         ]
 
@@ -60,6 +65,7 @@ class Order(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders")
     price = models.PositiveIntegerField(help_text="The sum of its lines, in credits.")
+    coupon = models.CharField(max_length=40, null=True, blank=True, help_text="The code that was given.")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -70,16 +76,26 @@ class Order(models.Model):
 
 
 class OrderLine(models.Model):
-    """One course of an order, at the price of that moment. A refund names lines."""
+    """One course of an order, at the price of that moment. A refund names lines.
+
+    `list_price` is the course's own price, or its share of the bundle's; `discount` is what the coupon took off.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="lines")
     course = models.ForeignKey(Course, on_delete=models.PROTECT, related_name="order_lines")
+    list_price = models.PositiveIntegerField()
+    discount = models.PositiveIntegerField(default=0)
     price = models.PositiveIntegerField()
     refunded_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["order", "course"], name="order_line_course_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "course"], name="order_line_course_once"),
+            models.CheckConstraint(
+                condition=Q(list_price=F("price") + F("discount")), name="order_line_price_explained"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.course} in {self.order}"
@@ -149,7 +165,9 @@ class Posting(models.Model):
                 name="posting_wallet_fields_together",
             ),
             models.CheckConstraint(
-                condition=Q(kind="topup", topup__isnull=False)
+                condition=Q(
+                    kind__in=["topup", "topup_refund", "clawback", "reinstated", "debt_paid"], topup__isnull=False
+                )
                 | Q(kind="purchase", order__isnull=False)
                 | Q(kind="refund", order__isnull=False, order_line__isnull=False)
                 | Q(kind__in=["adjustment", "promotion", "expiry", "forfeiture"]),
@@ -166,6 +184,128 @@ class Posting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.amount}"
+
+
+class Lot(models.Model):
+    """Promotional credit of a wallet: part of its balance, to be spent before `expires_at`. See wallet.lots.
+
+    When a transaction commits, the database sees to it that `remaining` is the sum of the lot's entries, and the wallet's
+    `promotional` the sum of its lots.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="lots", db_index=False)
+    amount = models.BigIntegerField(help_text="As it was given.")
+    remaining = models.BigIntegerField()
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount__gt=0, remaining__gte=0, remaining__lte=F("amount")),
+                name="lot_remaining_within_amount",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["wallet", "expires_at"], name="lot_of_wallet"),
+            models.Index(fields=["expires_at"], condition=Q(remaining__gt=0), name="lot_to_expire"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.remaining} of {self.amount} until {self.expires_at:%Y-%m-%d}"
+
+
+class LotEntry(models.Model):
+    """What one posting put into a lot (`change` above zero) or took out of it; for an order's line, where it was for one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="entries")
+    posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="lot_entries")
+    order_line = models.ForeignKey(
+        OrderLine, on_delete=models.PROTECT, null=True, blank=True, related_name="lot_entries"
+    )
+    change = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "lot entries"
+        constraints = [
+            models.CheckConstraint(condition=~Q(change=0), name="lot_entry_moves_something"),
+            models.UniqueConstraint(fields=["posting", "lot", "order_line"], name="lot_entry_once_for_a_line"),
+            models.UniqueConstraint(
+                fields=["posting", "lot"], condition=Q(order_line__isnull=True), name="lot_entry_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.change:+} in {self.lot_id}"
+
+
+class Coupon(models.Model):
+    """A code that takes something off an order's lines. Only orders that name it touch its row. See wallet.coupons."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    code = models.CharField(
+        max_length=40,
+        unique=True,
+        validators=[RegexValidator(r"\A[A-Z0-9_-]+\Z", "Use capital letters A to Z, digits, - and _.")],
+        help_text="In capital letters; buyers may type small ones.",
+    )
+    percent = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Either this,")
+    credits = models.PositiveIntegerField(null=True, blank=True, help_text="or this many credits off.")
+    courses = models.ManyToManyField(Course, blank=True, related_name="+", help_text="None chosen: every course.")
+    starts_at = models.DateTimeField(default=timezone.now)
+    ends_at = models.DateTimeField(null=True, blank=True, help_text="Empty: no end.")
+    limit = models.PositiveIntegerField(null=True, blank=True, help_text="Orders in all. Empty: as many as come.")
+    limit_per_person = models.PositiveSmallIntegerField(null=True, blank=True, default=1, help_text="Empty: no limit.")
+    used = models.PositiveIntegerField(default=0, editable=False, help_text="Orders that have it now.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(percent__gte=1, percent__lte=100, credits__isnull=True)
+                | Q(percent__isnull=True, credits__gte=1),
+                name="coupon_percent_or_credits",
+                violation_error_message="Give either a percentage from 1 to 100 or a number of credits.",
+            ),
+            models.CheckConstraint(
+                condition=Q(limit__isnull=True) | Q(used__lte=F("limit")),
+                name="coupon_used_within_limit",
+                violation_error_message="More orders than that have used it already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at__isnull=True) | Q(ends_at__gt=F("starts_at")),
+                name="coupon_ends_after_it_starts",
+                violation_error_message="It should end after it starts.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Redemption(models.Model):
+    """One order's use of a coupon; given back when the whole order is refunded."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="redemptions", db_index=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
+    order = models.OneToOneField(Order, on_delete=models.PROTECT, related_name="redemption")
+    number = models.PositiveSmallIntegerField(help_text="Which of this person's uses: 1, 2 …")
+    returned_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["coupon", "user", "number"],
+                condition=Q(returned_at__isnull=True),
+                name="redemption_number_once",
+            ),
+            models.CheckConstraint(condition=Q(number__gte=1), name="redemption_number_counts_from_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.coupon} in {self.order}"
 
 
 class IdempotencyKey(models.Model):

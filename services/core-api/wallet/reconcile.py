@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 
 from payments.models import TopUp
 from wallet.ledger import HASHED, canonical_hash
-from wallet.models import Account, Order, OrderLine, Posting, Wallet
+from wallet.models import Account, Coupon, Lot, LotEntry, Order, OrderLine, Posting, Redemption, Wallet
 
 CHUNK = 5_000  # rows held in memory at once
 _HEAD = ("wallet__balance", "wallet__head_seq", "wallet__head_hash")
@@ -102,6 +102,8 @@ def _mismatches() -> Iterator[tuple[str, QuerySet[Any]]]:
         Order.objects.filter(Exists(of_order.filter(kind="purchase")), price=0),
     )
     yield from _line_mismatches(postings)
+    yield from _lot_mismatches(postings)
+    yield from _coupon_mismatches()
     credited = of_topup.filter(kind="topup", amount=OuterRef("credits"), wallet__user=OuterRef("user"))
     arrived = Q(status__in=[TopUp.Status.PAID, TopUp.Status.REFUNDED])
     yield "Top-up {}: it is paid, but its credit did not arrive.", TopUp.objects.filter(arrived, ~Exists(credited))
@@ -124,4 +126,48 @@ def _line_mismatches(postings: QuerySet[Posting]) -> Iterator[tuple[str, QuerySe
     yield (
         "Order line {}: it is refunded, but its enrolment still runs.",
         OrderLine.objects.filter(refunded, enrolment__isnull=False, enrolment__ended_at__isnull=True),
+    )
+
+
+def _lot_mismatches(postings: QuerySet[Posting]) -> Iterator[tuple[str, QuerySet[Any]]]:
+    """PostgreSQL itself refuses the first two at each commit: these find what a superuser, or SQLite, let through."""
+    yield (
+        "Wallet {}: its promotional credit is not the sum of its lots.",
+        Wallet.objects.annotate(total=Coalesce(Sum("lots__remaining"), 0)).exclude(total=F("promotional")),
+    )
+    yield (
+        "Lot {}: what remains of it is not the sum of its entries.",
+        Lot.objects.annotate(total=Coalesce(Sum("entries__change"), 0)).exclude(total=F("remaining")),
+    )
+    yield (
+        "Lot entry {}: its posting is another wallet's.",
+        LotEntry.objects.exclude(posting__wallet=F("lot__wallet")),
+    )
+    entered = postings.annotate(total=Coalesce(Sum("lot_entries__change"), 0))
+    yield (
+        "Posting {}: it moved promotional credit, but lots did not move alike.",
+        entered.filter(Q(kind="promotion") & ~Q(total=F("amount")) | Q(kind="expiry") & ~Q(total=-F("amount"))),
+    )
+    yield (
+        "Posting {}: more went through lots than it moved.",
+        entered.filter(Q(total__gt=F("amount")) | Q(total__lt=-F("amount"))),
+    )
+    yield (
+        "Order line {}: it is refunded, but its lots did not get back what they had paid.",
+        OrderLine.objects.filter(refunded_at__isnull=False)
+        .annotate(total=Coalesce(Sum("lot_entries__change"), 0))
+        .exclude(total=0),
+    )
+
+
+def _coupon_mismatches() -> Iterator[tuple[str, QuerySet[Any]]]:
+    running = Count("redemptions", Q(redemptions__returned_at__isnull=True))
+    yield (
+        "Coupon {}: it was not used as often as it says.",
+        Coupon.objects.annotate(running=running).exclude(running=F("used")),
+    )
+    redeemed = Redemption.objects.filter(order=OuterRef("pk"), coupon__code=OuterRef("coupon"))
+    yield (
+        "Order {}: it names a coupon, but did not redeem it.",
+        Order.objects.filter(~Exists(redeemed), coupon__isnull=False),
     )

@@ -10,4 +10,5 @@ urlpatterns = [
     path("api/v1/orders/<uuid:pk>/refund/", api.OrderRefund.as_view()),
     path("api/v1/wallets/<uuid:user>/", api.OneWallet.as_view()),
     path("api/v1/wallets/<uuid:user>/adjust/", api.WalletAdjustment.as_view()),
+    path("api/v1/wallets/<uuid:user>/promotions/", api.WalletPromotions.as_view()),
 ]

@@ -36,6 +36,8 @@ def test_alice_buys_a_course(api, alice):
                 "id": ANY,
                 "course": "knots",
                 "title": "Knots",
+                "list_price": 40,
+                "discount": 0,
                 "price": 40,
                 "enrolment": str(enrolment.pk),
                 "refunded_at": None,
@@ -45,7 +47,7 @@ def test_alice_buys_a_course(api, alice):
         "created_at": ANY,
     }
     assert (enrolment.source, enrolment.ended_at) == ("order", None)
-    assert api.as_(alice).get("/api/v1/wallet/").json() == {"balance": 60, "frozen": False}
+    assert api.as_(alice).get("/api/v1/wallet/").json() == {"balance": 60, "promotional": [], "frozen": False}
     books.assert_books_are_right()
 
 
@@ -168,8 +170,10 @@ def test_a_frozen_wallet_does_not_pay(api, alice):
         ("expected_price", {"course": "knots", "expected_price": True}),
         ("expected_price", {"course": "knots", "expected_price": 2**63}),
         ("expected_price", {"course": "knots", "expected_price": 10**400}),
-        ("coupon", {"course": "knots", "coupon": "HALF"}),
-        ("bundle", {"course": "knots", "bundle": "all"}),
+        ("coupon", {"course": "knots", "coupon": "half price"}),
+        ("coupon", {"course": "knots", "coupon": ""}),
+        ("coupon", {"course": "knots", "coupon": "\ud800"}),
+        ("course", {"course": "knots", "bundle": "all"}),
         ("price", {"course": "knots", "price": 0}),
         ("?", {"course": "knots", "\ud800": 0}),
         ("non_field_errors", ["knots"]),

@@ -35,6 +35,7 @@ def test_books_that_are_right(history):
     assert reconcile() == (0, "Every balance is the sum of its postings, and every chain is whole.\n")
 
 
+@pytest.mark.spoils_the_books
 def test_an_enrolment_that_outlived_its_refund_is_named(history):
     Enrolment.objects.update(ended_at=None)
     status, text = reconcile()
@@ -43,6 +44,7 @@ def test_an_enrolment_that_outlived_its_refund_is_named(history):
 
 
 @pytest.mark.postgres
+@pytest.mark.spoils_the_books
 class TestTampering:
     """As a superuser who has switched the triggers off."""
 

@@ -1,0 +1,81 @@
+"""What an order buys: one course, or what its buyer does not have yet of a bundle, with what each course costs now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from config.problems import NotFound
+from courses.models import Bundle, Course
+from courses.queries import bundles_on_sale
+from learning.models import Enrolment
+from wallet.errors import PriceChanged
+from wallet.splitting import split
+
+
+@dataclass(frozen=True)
+class Part:
+    """One line to be. `list_price` is what the course costs without a coupon."""
+
+    course: Course
+    list_price: int
+    discount: int = 0
+
+    @property
+    def price(self) -> int:
+        return self.list_price - self.discount
+
+
+@dataclass(frozen=True)
+class Offer:
+    title: str
+    source: Enrolment.Source
+    parts: Sequence[Part]
+
+    @property
+    def price(self) -> int:
+        return sum(part.price for part in self.parts)
+
+    def without(self, had: Collection[UUID]) -> Offer:
+        """What is left for somebody who has some of the courses already."""
+        return replace(self, parts=[part for part in self.parts if part.course.pk not in had])
+
+    def discounted(self, discounts: Sequence[int]) -> Offer:
+        pairs = zip(self.parts, discounts, strict=True)
+        return replace(self, parts=[replace(part, discount=discount) for part, discount in pairs])
+
+
+def offer_of_course(slug: str, expected_price: int | None) -> Offer:
+    """Raises NotFound (not on sale), PriceChanged."""
+    course = Course.objects.filter(slug=slug, status=Course.Status.PUBLISHED).first()
+    if course is None:
+        raise NotFound("There is no such course on sale.")
+    check_price(course.price, expected_price)
+    return Offer(course.title, Enrolment.Source.ORDER, [Part(course, course.price)])
+
+
+def offer_of_bundle(slug: str, expected_price: int | None) -> Offer:
+    """The bundle's price, divided among its courses in proportion to their own prices. Raises NotFound, PriceChanged.
+
+    Whoever has some of the courses pays the shares of the others alone: nobody pays for a course twice, and what one has
+    left to pay for a bundle does not depend on the order in which its courses were bought.
+    """
+    bundle = bundles_on_sale().filter(slug=slug).first()
+    if bundle is None:
+        raise NotFound("There is no such bundle on sale.")
+    check_price(bundle.price, expected_price)
+    return Offer(bundle.title, Enrolment.Source.BUNDLE, parts_of(bundle))
+
+
+def parts_of(bundle: Bundle) -> list[Part]:
+    courses = list(bundle.courses.all())
+    return [
+        Part(course, share)
+        for course, share in zip(courses, split(bundle.price, [it.price for it in courses]), strict=True)
+    ]
+
+
+def check_price(price: int, expected: int | None) -> None:
+    if expected is not None and expected != price:
+        raise PriceChanged(f"The price is {price} credits now, not {expected}.")
