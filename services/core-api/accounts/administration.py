@@ -41,7 +41,7 @@ def do_remove_second_factor(user: User, by: User, reason: str = "") -> bool:
     with transaction.atomic():
         if not second_factor.do_remove(user, by, **_because(reason)):
             return False
-        actions.log_out_everywhere(user, "second_factor_removed")
+        actions.log_out_everywhere(user, "second_factor_lost")
         return True
 
 

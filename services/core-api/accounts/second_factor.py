@@ -68,10 +68,20 @@ def do_spend(device: TotpDevice, code: str) -> bool:
 
 
 def do_begin(user: User) -> TotpDevice:
-    """A device that does not count yet, with a new secret; the one that waits already, if there is one."""
+    """A device that does not count yet, with a secret that nobody saw before. Raises NoSetUp if there is one that counts."""
     fresh = TotpDevice(user=user, secret_sealed=seal(SEALED_FOR, secrets.token_bytes(20)))
-    TotpDevice.objects.bulk_create([fresh], ignore_conflicts=True)
-    return TotpDevice.objects.get(user=user)
+    with transaction.atomic():
+        TotpDevice.objects.filter(user=user, confirmed_at=None).delete()
+        TotpDevice.objects.bulk_create([fresh], ignore_conflicts=True)
+        return waiting_device(user)
+
+
+def waiting_device(user: User) -> TotpDevice:
+    """The device that waits for its first code. Raises NoSetUp."""
+    device = TotpDevice.objects.filter(user=user, confirmed_at=None).first()
+    if device is None:
+        raise NoSetUp
+    return device
 
 
 def do_confirm(user: User, code: str) -> list[str]:
@@ -84,27 +94,28 @@ def do_confirm(user: User, code: str) -> list[str]:
             raise OtpInvalid
         TotpDevice.objects.filter(pk=device.pk).update(confirmed_at=timezone.now())
         record(Kind.TOTP_ADDED, actor=user, subject=user)
-        return do_replace_recovery_codes(device)
+        return _replace_recovery_codes(device)
 
 
-def do_remove(user: User, by: User) -> bool:
+def do_remove(user: User, by: User, **detail: str) -> bool:
     """Takes the device and its recovery codes away; False if there is none that counts."""
     with transaction.atomic():
         _, deleted = TotpDevice.objects.filter(user=user, confirmed_at__isnull=False).delete()
         if not deleted:
             return False
-        record(Kind.TOTP_REMOVED, actor=by, subject=user)
+        record(Kind.TOTP_REMOVED, actor=by, subject=user, **detail)
         return True
 
 
-def do_replace_recovery_codes(device: TotpDevice) -> list[str]:
-    """Ten new ones such as `abcd-efgh-ijkl-mnop` (80 bits each); those before are worth nothing any more."""
-    codes = [base64.b32encode(secrets.token_bytes(10)).decode().lower() for _ in range(RECOVERY_CODES)]
+def do_replace_recovery_codes(user: User) -> list[str]:
+    """Ten new ones such as `abcd-efgh-ijkl-mnop` (80 bits each); those before are worth nothing any more. Raises NoSetUp."""
     with transaction.atomic():
-        TotpDevice.objects.select_for_update().get(pk=device.pk)  # one after the other: ten are left, not twenty
-        RecoveryCode.objects.filter(device=device).delete()
-        RecoveryCode.objects.bulk_create(RecoveryCode(code_hash=_hash(device, code), device=device) for code in codes)
-    return ["-".join(re.findall("....", code)) for code in codes]
+        # One after the other: ten are left, not twenty.
+        device = TotpDevice.objects.select_for_update().filter(user=user, confirmed_at__isnull=False).first()
+        if device is None:
+            raise NoSetUp
+        record(Kind.RECOVERY_CODES_REPLACED, actor=user, subject=user)
+        return _replace_recovery_codes(device)
 
 
 def secret_text(device: TotpDevice) -> str:
@@ -125,6 +136,13 @@ def current_step() -> int:
 
 def code_at(device: TotpDevice, step: int) -> str:
     return f"{hotp(_secret(device), step, DIGITS):0{DIGITS}}"
+
+
+def _replace_recovery_codes(device: TotpDevice) -> list[str]:
+    codes = [base64.b32encode(secrets.token_bytes(10)).decode().lower() for _ in range(RECOVERY_CODES)]
+    RecoveryCode.objects.filter(device=device).delete()
+    RecoveryCode.objects.bulk_create(RecoveryCode(code_hash=_hash(device, code), device=device) for code in codes)
+    return ["-".join(re.findall("....", code)) for code in codes]
 
 
 def _spend_step(device: TotpDevice, code: str) -> bool:
