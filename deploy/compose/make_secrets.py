@@ -168,6 +168,7 @@ def main(arguments: list[str], root: Path = Path("/"), give: Callable[[Path, int
     give(database, POSTGRES_USER, POSTGRES_USER, 0o700)  # after the safe: data never exists without its secrets
     give(root / "volumes" / "media", CORE_USER, SHARED_GROUP, 0o2750)
     give(root / "volumes" / "uploads", STREAM_USER, SHARED_GROUP, 0o2770)
+    give(root / "volumes" / "books", CORE_USER, SHARED_GROUP, 0o700)
     print("lectern: secrets are in place")
     return 0
 

@@ -28,6 +28,7 @@ class State:
         self.logs = home / "logs"
         self.media = home / "media"
         self.uploads = home / "uploads"
+        self.books = home / "books"
         self.static = home / "static"
         self.nginx = home / "nginx"
         self.postgres = home / "postgres"
@@ -41,7 +42,7 @@ class State:
 
     def prepare(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
-        for folder in (self._notes, self._secrets, self.logs, self.media, self.uploads, self.nginx):
+        for folder in (self._notes, self._secrets, self.logs, self.media, self.uploads, self.books, self.nginx):
             folder.mkdir(mode=0o700, exist_ok=True)
 
     @contextmanager
@@ -75,7 +76,17 @@ class State:
         """What a demo leaves between runs, less the lock."""
         site = Path(f"{self.static}-site")
         notes = [note for note in self._notes.iterdir() if note.name != "lock"]
-        folders = [self.logs, self.media, self.uploads, self.static, site, self.nginx, self.postgres, self._secrets]
+        folders = [
+            self.logs,
+            self.media,
+            self.uploads,
+            self.books,
+            self.static,
+            site,
+            self.nginx,
+            self.postgres,
+            self._secrets,
+        ]
         return [*folders, *notes, self.accounts, self.home / "redis.conf"]
 
     def secret(self, name: str) -> str:

@@ -26,6 +26,7 @@ PORTS = ("postgres", "redis", "core-api", "stream-gateway", "chat-gateway")
 PASSED_ON = (
     "EMAIL_URL",
     "SUPPORT_EMAIL",
+    "LECTERN_ACCOUNT_URL",
     "LECTERN_ALLOWED_ORIGINS",
     "LECTERN_LOG_LEVEL",
     "LECTERN_STREAM_LIMIT",
@@ -186,6 +187,7 @@ class System:
             "LECTERN_SANDBOX_PAYMENTS": "1",
             "LECTERN_SANDBOX_SECRET": self.state.secret("sandbox"),
             "LECTERN_STATIC_ROOT": str(self.state.static),
+            "LECTERN_BOOKS_ROOT": str(self.state.books),
         }
 
     def _database(self, role: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
 import uuid
 from pathlib import Path
+from types import ModuleType
 
 import psycopg
 import pytest
@@ -14,6 +16,10 @@ import pytest
 from deploy.embedded.databases import ROLES, database_url, make_database
 
 SERVICES = Path(__file__).resolve().parents[2] / "services"
+VERIFIERS = {
+    "stream-gateway": SERVICES / "stream-gateway" / "stream_gateway" / "verifier.py",
+    "chat-gateway": SERVICES / "chat-gateway" / "realtime" / "verifier.py",
+}
 PASSWORDS = {role: f"{role}-password" for role in ROLES}
 
 
@@ -40,6 +46,7 @@ class Lectern:
             "LECTERN_JWKS_URL": "http://127.0.0.1:9/.well-known/jwks.json",
             "LECTERN_MEDIA_ROOT": str(self.folder / "media"),
             "LECTERN_UPLOADS_ROOT": str(self.folder / "uploads"),
+            "LECTERN_BOOKS_ROOT": str(self.folder / "books"),
         }
 
     def run(self, role: str, *command: str) -> str:
@@ -74,3 +81,17 @@ def lectern(tmp_path_factory: pytest.TempPathFactory) -> Lectern:
     for role in ("chat", "stream", "core"):  # the gateways first: a reader copes with a view that is not there yet
         migrated.run(role, *MIGRATE[role])
     return migrated
+
+
+@pytest.fixture(scope="session", params=VERIFIERS)
+def verifier(request: pytest.FixtureRequest) -> ModuleType:
+    """Each gateway's own verifier of access tokens."""
+    spec = importlib.util.spec_from_file_location(
+        f"verifier_of_{request.param.replace('-', '_')}", VERIFIERS[request.param]
+    )
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module

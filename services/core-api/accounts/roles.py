@@ -1,5 +1,7 @@
 """The roles Lectern starts with: groups with permissions, editable in the admin site afterwards."""
 
+from typing import Any
+
 LEARNER = "learner"  # everybody is one, without being a member: what this group may, every person may
 ADMIN = "admin"  # holds every permission; `migrate` gives it new ones as they appear
 
@@ -27,6 +29,8 @@ ROLES: dict[str, list[str]] = {
     "finance": [
         "payments.refund",
         "wallet.adjust",
+        "books.reports",
+        "books.view_reconciliation",
         *_viewing("wallet", "wallet", "order", "orderline", "posting"),
         *_viewing("payments", "creditpack", "topup", "providerevent"),
     ],
@@ -42,4 +46,21 @@ DECLARED_BY = {
     "support.lead": "category",
     "payments.refund": "creditpack",
     "wallet.adjust": "wallet",
+    "books.reports": "reconciliation",
 }
+
+
+def give(apps: Any, role: str, names: list[str]) -> None:
+    """For migrations: a role, made if there is none, gets permissions. Works before `post_migrate` has made their rows."""
+    group, _ = apps.get_model("auth", "Group").objects.get_or_create(name=role)
+    group.permissions.add(*[_permission(apps, name) for name in names])
+
+
+def _permission(apps: Any, name: str) -> Any:
+    app, codename = name.split(".")
+    model = DECLARED_BY.get(name) or codename.partition("_")[2]
+    kind, _ = apps.get_model("contenttypes", "ContentType").objects.get_or_create(app_label=app, model=model)
+    found, _ = apps.get_model("auth", "Permission").objects.get_or_create(
+        content_type=kind, codename=codename, defaults={"name": codename.replace("_", " ").capitalize()}
+    )
+    return found

@@ -174,6 +174,12 @@ if SANDBOX_PAYMENTS and BEHIND_TLS:
     _sandbox_should_be = "0 where real people pay, since the sandbox gives credit for nothing"
     stop("LECTERN_SANDBOX_PAYMENTS", "is 1 while LECTERN_PUBLIC_URL is https", _sandbox_should_be)
 SANDBOX_SECRET = secret("LECTERN_SANDBOX_SECRET") if SANDBOX_PAYMENTS else ""
+STRIPE_SECRET_KEY = env.text("LECTERN_STRIPE_SECRET_KEY", "Stripe's secret key, sk_live_… or rk_live_…", "")
+STRIPE_WEBHOOK_SECRETS = env.names("LECTERN_STRIPE_WEBHOOK_SECRET")  # two while one is being replaced by the other
+STRIPE_API_BASE = "https://api.stripe.com"
+if bool(STRIPE_SECRET_KEY) != bool(STRIPE_WEBHOOK_SECRETS):
+    _lacking = "LECTERN_STRIPE_WEBHOOK_SECRET" if STRIPE_SECRET_KEY else "LECTERN_STRIPE_SECRET_KEY"
+    stop(_lacking, "is missing", "set together with the other one of Stripe's two secrets, or both left out")
 
 # --- Mail --------------------------------------------------------------------------------------------------------
 _email_url = env.email("EMAIL_URL", "the mail server, smtp+tls://user:password@host:587")

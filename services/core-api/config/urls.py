@@ -3,18 +3,23 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts.second_factor_pages import second_factor_page
+
 handler400 = "config.problems.bad_request"
 handler403 = "config.problems.forbidden"
 handler404 = "config.problems.not_found"
 handler500 = "config.problems.server_error"
 
 urlpatterns = [
+    path("admin/second-factor/", second_factor_page, name="second_factor"),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
+    path("", include("privacy.urls")),
     path("", include("courses.urls")),
     path("", include("learning.urls")),
     path("", include("media.urls")),
     path("", include("wallet.urls")),
     path("", include("payments.urls")),
+    path("", include("books.urls")),
     path("", include("config.urls_system")),
 ]

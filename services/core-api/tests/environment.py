@@ -49,6 +49,7 @@ def prepare() -> None:
         LECTERN_SANDBOX_SECRET="a made-up secret of the sandbox, for the tests",
         LECTERN_MEDIA_ROOT=str(FOLDER / "media"),
         LECTERN_UPLOADS_ROOT=str(FOLDER / "uploads"),
+        LECTERN_BOOKS_ROOT=str(FOLDER / "books"),
         LECTERN_LOG_LEVEL="warning",
         DATABASE_URL=database_address("core"),
         MIGRATION_DATABASE_URL=database_address("core_owner"),
