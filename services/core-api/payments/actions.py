@@ -1,26 +1,19 @@
-"""Buying credit: the intent, the provider's answer, and what the provider says happened."""
+"""Buying credit: the intent, and the provider's answer. What the provider says happened: payments.events."""
 
 from __future__ import annotations
 
 import structlog
-from django.db import IntegrityError
-from django.utils import timezone
 
 from accounts.models import User
 from payments.errors import ProviderRefused, ProviderUnavailable
-from payments.models import CreditPack, ProviderEvent, TopUp
-from payments.providers import providers
-from payments.providers.base import Checkout, Event, Provider, ProviderError
+from payments.models import CreditPack, TopUp
+from payments.providers.base import Checkout, Provider, ProviderError
 from payments.serializers import TopUpSerializer
-from wallet.actions import do_credit_topup
 from wallet.idempotency import Answer, RequestKey, do_answer, do_claim, first_answer
-from wallet.ledger import lock_wallet
 from wallet.locking import money_transaction
 from wallet.models import IdempotencyKey
 
 log = structlog.get_logger("lectern.payments")
-Outcome = ProviderEvent.Outcome
-Status = TopUp.Status
 
 
 def buy_pack(key: RequestKey, pack: CreditPack, provider: Provider) -> Answer:
@@ -66,72 +59,3 @@ def do_record_checkout(row: IdempotencyKey, topup: TopUp, checkout: Checkout) ->
     answer = Answer(201, TopUpSerializer(topup).data)
     do_answer(row, answer)
     return answer
-
-
-def refresh_topup(topup: TopUp) -> None:
-    """Asks the provider how a top-up stands and applies the answer, as if it were an event. Raises ProviderError, KeyError."""
-    provider = providers()[topup.provider]
-    event = provider.fetch(topup)
-    if event.kind != "other":
-        apply_event(provider.name, event)
-
-
-def apply_event(provider: str, event: Event) -> None:
-    """Applies a verified event once, however many copies come, at once or later. Raises Busy."""
-    try:
-        with money_transaction():
-            do_apply(provider, event)
-    except IntegrityError:
-        if not _recorded(provider, event):
-            raise
-
-
-def do_apply(provider: str, event: Event) -> None:
-    named = TopUp.objects.select_related("user")
-    topup = named.filter(pk=event.topup_id).first() if event.topup_id else None
-    wallet = lock_wallet(topup.user) if topup else None  # copies of one event take turns here
-    if _recorded(provider, event):
-        return
-    outcome, detail = Outcome.QUARANTINED, "There is no such top-up."
-    if topup and wallet:
-        topup.refresh_from_db(from_queryset=TopUp.objects.select_for_update())
-        outcome, detail = judge(topup, provider, event)
-        if outcome == Outcome.APPLIED:
-            do_settle(topup, event)
-            if event.kind == "paid":
-                do_credit_topup(wallet, topup)
-    if outcome == Outcome.QUARANTINED:
-        log.warning("payment_quarantined", provider=provider, provider_event=event.id, detail=detail)
-    ProviderEvent.objects.create(
-        provider=provider, event_id=event.id, kind=event.kind, topup=topup, outcome=outcome, detail=detail
-    )
-
-
-def _recorded(provider: str, event: Event) -> bool:
-    return ProviderEvent.objects.filter(provider=provider, event_id=event.id).exists()
-
-
-def judge(topup: TopUp, provider: str, event: Event) -> tuple[ProviderEvent.Outcome, str]:
-    """What an event means for its locked top-up, and why. Events come in any order: paid is final, failed is not."""
-    if provider != topup.provider:
-        return Outcome.QUARANTINED, f"The top-up belongs to {topup.provider}."
-    if topup.provider_reference not in ("", event.reference):
-        return Outcome.QUARANTINED, f"The top-up's payment is {topup.provider_reference}, not {event.reference}."[:300]
-    if event.kind == "other":
-        return Outcome.IGNORED, "Says nothing about money."
-    if topup.status in (Status.PAID, Status.REFUNDED):
-        return Outcome.IGNORED, "The top-up is paid already."
-    if event.kind == "failed":
-        return (Outcome.IGNORED, "Failed already.") if topup.status == Status.FAILED else (Outcome.APPLIED, "")
-    if (event.amount, event.currency) != (topup.amount, topup.currency):
-        paid, due = f"{event.amount} {event.currency}", f"{topup.amount} {topup.currency}"
-        return Outcome.QUARANTINED, f"{paid} was paid instead of {due}."[:300]
-    return Outcome.APPLIED, ""
-
-
-def do_settle(topup: TopUp, event: Event) -> None:
-    paid = event.kind == "paid"
-    topup.status = Status.PAID if paid else Status.FAILED
-    topup.paid_at = timezone.now() if paid else None
-    topup.provider_reference = event.reference
-    topup.save(update_fields=["status", "paid_at", "provider_reference"])

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from config.model_admin import LecternModelAdmin, ReadOnlyModelAdmin
-from payments.actions import refresh_topup
+from payments.events import refresh_topup
 from payments.models import CreditPack, ProviderEvent, TopUp
 from payments.providers import providers
 from payments.providers.base import ProviderError
@@ -56,4 +56,4 @@ class ProviderEventAdmin(ReadOnlyModelAdmin):
     list_select_related = ["topup__user"]
     list_filter = ["outcome", "provider", "kind"]
     search_fields = ["event_id__exact", "topup__id__exact"]
-    ordering = ["-received_at"]
+    ordering = ["-id"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.db.models import QuerySet
@@ -15,15 +16,26 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.openapi import refusals
-from config.permissions import Authenticated, Public
-from config.problems import Invalid, Malformed, NotFound
+from config.permissions import Authenticated, Public, holds
+from config.problems import Forbidden, Invalid, Malformed, NotFound
 from payments import actions, sandbox
-from payments.errors import PaymentSettled, ProviderRefused, ProviderUnavailable, SignatureInvalid
+from payments.errors import (
+    NothingToReverse,
+    PaymentSettled,
+    ProviderRefused,
+    ProviderUnavailable,
+    SignatureInvalid,
+    TopUpDisputed,
+    TopUpNotPaid,
+)
+from payments.events import apply_event
 from payments.models import CreditPack, TopUp
 from payments.providers import providers
-from payments.serializers import PackSerializer, SandboxRequest, TopUpRequest, TopUpSerializer
+from payments.providers.base import ProviderError
+from payments.refunds import refund_topup
+from payments.serializers import PackSerializer, SandboxRequest, TopUpRefundRequest, TopUpRequest, TopUpSerializer
 from wallet.api import KEY_REFUSALS, validated
-from wallet.errors import Busy
+from wallet.errors import Busy, InsufficientCredit
 from wallet.idempotency import person, request_key
 from wallet.openapi import IDEMPOTENCY_KEY
 
@@ -69,6 +81,30 @@ class OneTopUp(RetrieveAPIView[TopUp]):
         return TopUp.objects.filter(user=person(self.request))
 
 
+class TopUpRefund(APIView):
+    permission_classes = [holds("payments.refund")]
+
+    @extend_schema(
+        operation_id="refund_topup",
+        summary="Refund a top-up",
+        description=(
+            "Takes its credits back at once, then has the provider give back all of its money that did not go back before. "
+            "202: the provider takes its time; `status` is `refunded` when it is done. Not for one's own top-ups."
+        ),
+        parameters=[IDEMPOTENCY_KEY],
+        request=TopUpRefundRequest,
+        responses={200: TopUpSerializer, 202: TopUpSerializer}
+        | refusals(
+            *(InsufficientCredit, Forbidden, NotFound, TopUpNotPaid, TopUpDisputed),
+            *(ProviderUnavailable, ProviderRefused, *KEY_REFUSALS),
+        ),
+    )
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        key = request_key(request, "topups.refund", topup=pk)
+        body = validated(TopUpRefundRequest, request)
+        return refund_topup(key, pk, body["reason"]).response()
+
+
 class Webhook(APIView):
     """The provider's signature says who sends."""
 
@@ -80,13 +116,19 @@ class Webhook(APIView):
         summary="What a payment provider sends",
         description="Answers 200 for a repeated event too; each event is applied once.",
         request=dict[str, Any],
-        responses={200: dict[str, Any]} | refusals(SignatureInvalid, Malformed, NotFound, Busy),
+        responses={200: dict[str, Any]} | refusals(SignatureInvalid, Malformed, NotFound, Busy, ProviderUnavailable),
     )
     def post(self, request: Request, provider: str) -> Response:
         known = providers().get(provider)
         if known is None:
             raise NotFound
-        actions.apply_event(known.name, known.parse_event(request.body, request.headers))
+        try:
+            for event in known.parse_event(request.body, request.headers):
+                apply_event(known.name, event)
+        except ProviderError as error:
+            raise ProviderUnavailable(
+                "The provider could not be asked about this event. Send it again later."
+            ) from error
         return Response({"received": True})
 
 
@@ -124,11 +166,11 @@ class SandboxCheckout(APIView):
         summary="Pay at the sandbox, or fail to",
         description="The sandbox sends its signed webhook, `copies` times, after `delay_s` seconds.",
         request=SandboxRequest,
-        responses={202: dict[str, Any]} | refusals(NotFound, PaymentSettled, Invalid),
+        responses={202: dict[str, Any]} | refusals(NotFound, PaymentSettled, NothingToReverse, Invalid),
     )
     def post(self, request: Request, reference: str) -> HttpResponseBase:
         body = validated(SandboxRequest, request)
         payment = sandbox.decide(reference, **body)
         if request.accepted_renderer.format == "html":
             return HttpResponseRedirect(request.path, status=303)
-        return Response({"reference": payment.reference, "outcome": payment.outcome}, status=202)
+        return Response({"reference": payment.reference, "outcome": body["outcome"]}, status=202)

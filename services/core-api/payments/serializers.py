@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
 from payments.models import CreditPack, TopUp
 from payments.providers import providers
 from payments.providers.base import Provider
+from payments.sandbox import REVERSED
 from wallet.serializers import StrictSerializer
 
 
@@ -43,7 +46,25 @@ class TopUpRequest(StrictSerializer):
         return enabled[name]
 
 
+class TopUpRefundRequest(StrictSerializer):
+    reason = serializers.CharField(max_length=200)
+
+
 class SandboxRequest(StrictSerializer):
-    outcome = serializers.ChoiceField(["paid", "failed"])
+    outcome = serializers.ChoiceField(
+        ["paid", "failed", *REVERSED],
+        help_text="The last five: what a bank, or an admin in a provider's dashboard, does.",
+    )
+    amount = serializers.IntegerField(
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        help_text="Of a refund or a dispute; by default all that is left.",
+    )
     copies = serializers.IntegerField(min_value=1, max_value=100, default=1, help_text="How often the webhook is sent.")
     delay_s = serializers.IntegerField(min_value=0, max_value=60, default=0, help_text="Seconds until it is sent.")
+
+    def validate(self, body: dict[str, Any]) -> dict[str, Any]:
+        if "amount" in body and body["outcome"] not in ("refunded", "disputed"):
+            raise serializers.ValidationError({"amount": ["Only a part can go back; what is paid is the price."]})
+        return body

@@ -12,11 +12,13 @@ REVENUE = "revenue"
 ADJUSTMENT = "adjustment"
 PROMOTION = "promotion"
 EXPIRED = "expired"
+DEBT = "debt"  # what people owe: credit that they used up though its money went back
 SYSTEM_ACCOUNTS = {
     REVENUE: Account.Kind.REVENUE,
     ADJUSTMENT: Account.Kind.ADJUSTMENT,
     PROMOTION: Account.Kind.PROMOTION,
     EXPIRED: Account.Kind.EXPIRED,
+    DEBT: Account.Kind.DEBT,
     "clearing:sandbox": Account.Kind.CLEARING,
     "clearing:stripe": Account.Kind.CLEARING,
 }

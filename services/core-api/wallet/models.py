@@ -22,6 +22,7 @@ class Account(models.Model):
         PROMOTION = "promotion"
         EXPIRED = "expired"
         ADJUSTMENT = "adjustment"
+        DEBT = "debt"  # what people owe
 
     id = models.UUIDField(primary_key=True, editable=False)  # wallet.accounts.account_id(code)
     code = models.CharField(max_length=60, unique=True, help_text="revenue, clearing:stripe, wallet:<user> …")
@@ -116,6 +117,10 @@ class Posting(models.Model):
         PROMOTION = "promotion"
         EXPIRY = "expiry"
         FORFEITURE = "forfeiture"
+        TOPUP_REFUND = "topup_refund"
+        CLAWBACK = "clawback"
+        REINSTATED = "reinstated"  # a refund or a clawback, undone
+        DEBT_PAID = "debt_paid"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     # Accounts and people are never deleted and nobody looks postings up by them, so these four columns have no index.

@@ -10,4 +10,11 @@ from payments.providers.sandbox import Sandbox
 
 def providers() -> dict[str, Provider]:
     """By name, those that are switched on."""
-    return {"sandbox": Sandbox()} if settings.SANDBOX_PAYMENTS else {}
+    known: dict[str, Provider] = {}
+    if settings.STRIPE_SECRET_KEY:
+        from payments.providers.stripe import Stripe  # whose SDK takes a while to import
+
+        known["stripe"] = Stripe()
+    if settings.SANDBOX_PAYMENTS:
+        known["sandbox"] = Sandbox()
+    return known

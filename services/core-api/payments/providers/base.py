@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from payments.models import TopUp
+from payments.models import Reversal, TopUp
 
-EventKind = Literal["paid", "failed", "other"]
+EventKind = Literal["paid", "failed", "refund", "dispute", "other"]
 
 
 class ProviderError(Exception):
@@ -35,9 +35,11 @@ class Event:
     id: str
     kind: EventKind
     topup_id: uuid.UUID | None  # our intent, as the provider was told it
-    reference: str
+    reference: str  # of the payment; of the refund or the dispute where the event is about one
     amount: int  # in the currency's smallest unit
     currency: str
+    stage: Reversal.Stage = Reversal.Stage.PENDING  # of the refund or the dispute
+    reversal_id: uuid.UUID | None = None  # our refund, as the provider was told it
 
 
 class Provider(Protocol):
@@ -51,5 +53,14 @@ class Provider(Protocol):
     def fetch(self, topup: TopUp) -> Event:
         """How the payment of an intent stands now; `other` while it is open. Raises ProviderError."""
 
-    def parse_event(self, body: bytes, headers: Mapping[str, str]) -> Event:
-        """The event of a webhook request. Raises SignatureInvalid, Malformed."""
+    def refund(self, refund: Reversal) -> Event:
+        """Has money given back; the reversal's id is the idempotency key. Asked again, tells how it stands now.
+
+        Raises ProviderError; one that is not retryable means that the money was not, and will not be, given back.
+        """
+
+    def parse_event(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Event]:
+        """What a webhook request says about top-ups; nothing for kinds of no interest, and payments that are not ours.
+
+        Raises SignatureInvalid, Malformed, ProviderError (where the provider must be asked what its event is about).
+        """

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from payments import sandbox
-from payments.actions import refresh_topup
+from payments.events import refresh_topup
 from payments.models import ProviderEvent, SandboxPayment, TopUp
 from payments.tasks import send_sandbox_webhook
 from tests import books
