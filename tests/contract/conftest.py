@@ -83,7 +83,7 @@ def lectern(tmp_path_factory: pytest.TempPathFactory) -> Lectern:
     return migrated
 
 
-@pytest.fixture(scope="session", params=VERIFIERS)
+@pytest.fixture(scope="module", params=VERIFIERS)
 def verifier(request: pytest.FixtureRequest) -> ModuleType:
     """Each gateway's own verifier of access tokens."""
     spec = importlib.util.spec_from_file_location(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,29 +11,10 @@ import pytest
 
 from contract import vectors
 
-SERVICES = Path(__file__).resolve().parents[2] / "services"
-VERIFIERS = {
-    "stream-gateway": SERVICES / "stream-gateway" / "stream_gateway" / "verifier.py",
-    "chat-gateway": SERVICES / "chat-gateway" / "realtime" / "verifier.py",
-}
-
 
 @pytest.fixture(scope="module")
 def keys() -> vectors.SigningKeys:
     return vectors.SigningKeys()
-
-
-@pytest.fixture(scope="module", params=VERIFIERS)
-def verifier(request: pytest.FixtureRequest) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        f"verifier_of_{request.param.replace('-', '_')}", VERIFIERS[request.param]
-    )
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("name", vectors.GOOD)

@@ -19,6 +19,8 @@ from django.utils import timezone
 from jwt.algorithms import RSAAlgorithm
 
 from accounts.models import SigningKey
+from audit.actions import record
+from audit.kinds import Kind
 from config.sealing import Unreadable, seal, unseal
 
 PURPOSE = "signing keys"
@@ -76,7 +78,9 @@ def rotate() -> SigningKey:
         signs_from = now + PUBLISHED_AHEAD if _current_is_readable() else now
         over = signs_from + settings.ACCESS_TOKEN_LIFETIME + CLOCKS_DIFFER
         SigningKey.objects.filter(verifies_until__isnull=True).update(verifies_until=over)
-        return _make(signs_from)
+        key = _make(signs_from)
+        record(Kind.KEY_ROTATED, actor=None, subject=key)
+        return key
 
 
 _public: dict[str, tuple[float, RSAPublicKey]] = {}  # by kid, with the time until which it may be used unasked

@@ -21,6 +21,7 @@ from django.utils import timezone
 from accounts import keys
 from accounts.models import LoginSession, SigningKey, User
 from accounts.tokens import AccessToken
+from audit.models import Event
 from tests.conftest import Api
 
 DAY = 86_400
@@ -158,6 +159,7 @@ def test_a_new_key_is_published_before_it_signs_and_the_old_one_verifies_on(api:
     call_command("rotate_signing_key", stdout=io.StringIO())
     published = [jwk["kid"] for jwk in api.get("/.well-known/jwks.json").json()["keys"]]
     assert len(published) == 2
+    assert Event.objects.filter(kind="key_rotated", subject_id=published[1]).count() == 1
     assert keys.signing_key()[0] == old_kid == published[0]
     SigningKey.objects.filter(kid=published[1]).update(signs_from=timezone.now())  # two minutes later
     assert keys.signing_key()[0] == published[1]
