@@ -26,6 +26,7 @@ from courses.errors import NotEnrolled
 from courses.models import Bundle, Course, Lesson, Section
 from learning.queries import enrolled, has_access
 from media import queries as media
+from privacy import sections
 
 Viewer = User | AnonymousUser
 
@@ -129,3 +130,20 @@ def _one(courses: QuerySet[Course]) -> Course:
     if found is None:
         raise NotFound
     return found
+
+
+def held_about(user: User) -> list[sections.Section]:
+    """For the person's export: what they teach. The courses themselves are the platform's."""
+    taught = sections.rows(
+        Course.objects.filter(instructors=user).order_by("pk"), "id", "slug", "title", "status", "created_at"
+    )
+    return [sections.Section("taught_courses", "Courses that name you as instructor.", taught, ("courses.Course",))]
+
+
+def sole_instructor_of(user: User) -> list[str]:
+    """The slugs of the courses that have no other instructor than this person."""
+    through = Course.instructors.through
+    others = through.objects.filter(course=OuterRef("pk"), user__is_active=True).exclude(user=user)
+    return list(
+        Course.objects.filter(~Exists(others), instructors=user).order_by("slug").values_list("slug", flat=True)
+    )

@@ -6,8 +6,9 @@ from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
+from privacy.sections import Section, rows
 from wallet.ledger import wallet_id
-from wallet.models import Lot, Order, OrderLine, Posting, Wallet
+from wallet.models import Lot, Order, OrderLine, Posting, Redemption, Wallet
 
 WITH_LINES = Prefetch("lines", OrderLine.objects.select_related("course", "enrolment").order_by("pk"))
 
@@ -38,3 +39,54 @@ def movements_of(user: User) -> QuerySet[Posting]:
 def orders_of(user: User) -> QuerySet[Order]:
     """A person's orders with their lines, newest first."""
     return Order.objects.filter(user=user).order_by("-created_at", "-pk").prefetch_related(WITH_LINES)
+
+
+def held_about(user: User) -> list[Section]:
+    """For the person's export."""
+    mine = wallet_id(user.pk)
+    orders = Order.objects.filter(user=user).order_by("created_at", "pk")
+    lines = OrderLine.objects.filter(order__user=user).order_by("order__created_at", "pk")
+    postings = Posting.objects.filter(wallet=mine).order_by("wallet_seq")
+    lots = Lot.objects.filter(wallet=mine).order_by("created_at")
+    coupons = Redemption.objects.filter(order__user=user).order_by("order_id")
+    moved = rows(
+        postings,
+        *(
+            "id",
+            "wallet_seq",
+            "kind",
+            "amount",
+            "balance_after",
+            "order_id",
+            "order_line_id",
+            "topup_id",
+            "note",
+            "created_at",
+        ),
+        from_account="debit__kind",
+        to_account="credit__kind",
+    )
+    sold = rows(lines, "id", "order_id", "list_price", "discount", "price", "refunded_at", course="course__slug")
+    return [
+        Section(
+            "wallet",
+            "Your credit.",
+            rows(Wallet.objects.filter(pk=mine), "balance", "promotional", "frozen"),
+            ("wallet.Wallet",),
+        ),
+        Section("postings", "Every movement of your credit, oldest first.", moved, ("wallet.Posting",)),
+        Section("orders", "What you bought.", rows(orders, "id", "price", "coupon", "created_at"), ("wallet.Order",)),
+        Section("order_lines", "The courses of each order.", sold, ("wallet.OrderLine",)),
+        Section(
+            "promotional_credit",
+            "Credit that was given to you for a time.",
+            rows(lots, "amount", "remaining", "created_at", "expires_at"),
+            ("wallet.Lot",),
+        ),
+        Section(
+            "coupons",
+            "Coupons that you used.",
+            rows(coupons, "order_id", "returned_at", code="coupon__code"),
+            ("wallet.Redemption",),
+        ),
+    ]
