@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 
 from deploy.embedded.state import REPOSITORY
@@ -36,7 +36,8 @@ def run(file: Path, within: float) -> bool:
     """Runs one in a process of its own, which prints; True unless it failed or took longer than `within` seconds."""
     needs_servers = re.search(r'^NEEDS = "servers"$', file.read_text(encoding="utf-8"), re.M)
     path = os.pathsep.join([str(REPOSITORY / "tests"), str(REPOSITORY)])
-    with servers() if needs_servers else nullcontext({}) as variables:
+    with ExitStack() as ending:
+        variables = ending.enter_context(servers()) if needs_servers else {}
         environment = os.environ | variables | {"PYTHONPATH": path}
         try:
             subprocess.run([sys.executable, file], cwd=REPOSITORY, env=environment, check=True, timeout=within)

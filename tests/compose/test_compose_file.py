@@ -143,3 +143,16 @@ def test_who_may_write_media_and_uploads() -> None:
     assert uploads["packager"] == "ro"
     assert not {"chat-gateway", "postgres", "redis"} & (media.keys() | uploads.keys())
     assert "nginx" not in uploads
+
+
+def test_whom_nginx_believes_is_the_operators_to_say_and_the_services_believe_nginx() -> None:
+    own = "${LECTERN_TRUSTED_PROXIES:-}"
+    told = {
+        name: SERVICES[name]["environment"].get("LECTERN_TRUSTED_PROXIES")
+        for name in SERVICES
+        if "environment" in SERVICES[name]
+    }
+    assert told.pop("nginx") == own
+    assert own not in told.values()
+    for name in ("LECTERN_PUBLIC_URL", "LECTERN_ALLOWED_ORIGINS"):
+        assert SERVICES["nginx"]["environment"][name] == SERVICES["core-api"]["environment"][name]

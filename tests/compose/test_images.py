@@ -76,3 +76,11 @@ def test_the_build_context_is_a_list_of_what_may_be_in_it() -> None:
         "!deploy/postgres",
     }
     assert {"**/tests", "**/.*", "**/*.sqlite3"} <= set(rules)
+
+
+def test_nginxs_entry_point_finds_the_script_that_writes_its_lists() -> None:
+    """It runs what is executable and ends in .sh there, after 20-envsubst-on-templates.sh."""
+    text = (ROOT / "nginx/Dockerfile").read_text()
+    assert "COPY --from=static /entrypoint /docker-entrypoint.d\n" in text
+    assert "chmod 0755 /entrypoint/*" in text
+    assert [script.name for script in (ROOT / "nginx/entrypoint").iterdir()] == ["25-lectern-lists.sh"]
