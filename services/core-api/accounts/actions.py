@@ -80,12 +80,17 @@ def log_out_everywhere(user: User, reason: str = "log_out_everywhere", by: User 
 
 
 def set_password(user: User, password: str | None) -> None:
-    """A new password, already validated, or none at all. Ends every login of the person. Updates `user`, too.
+    """A new password, already validated, or none at all. Ends every login of the person. Updates `user`, too."""
+    user.set_password(password)
+    do_save_password(user)
+
+
+def do_save_password(user: User) -> None:
+    """Writes the password that `user` was given, ends every login of the person and tells them.
 
     It also ends what somebody else may have begun: mailed links that set a password or change the address.
     """
     with transaction.atomic():
-        user.set_password(password)
         user.save(update_fields=["password"])
         log_out_everywhere(user, "password_changed")
         mailed_tokens.spend_all(user, Purpose.RESET_PASSWORD, Purpose.CHANGE_EMAIL)

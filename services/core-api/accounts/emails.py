@@ -37,7 +37,7 @@ def ask_change(user: User, current_password: str, email: str) -> None:
     check_current_password(user, current_password)
     _count_mail(user)
     with transaction.atomic():
-        current = lock_unchanged(user)
+        current = lock_unchanged(user, user.password)
         mailed_tokens.spend_all(current, Purpose.CHANGE_EMAIL)
         if email == current.email:
             return

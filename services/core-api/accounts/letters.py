@@ -12,7 +12,7 @@ NOT_YOU = f"Was that not you? Set a new password at {settings.ACCOUNT_URL}/reset
 
 def verify_email(user: User, token: str) -> None:
     text = (
-        "please confirm that this e-mail address is yours by opening this link within a day:",
+        "Please confirm that this e-mail address is yours by opening this link within a day:",
         _link("verify", token),
         "If you did not make an account here, do nothing: somebody mistyped an address.",
     )
@@ -21,7 +21,7 @@ def verify_email(user: User, token: str) -> None:
 
 def change_email(user: User, token: str, new: str) -> None:
     text = (
-        "you asked for this to be the e-mail address of your account. Open this link within a day to confirm:",
+        "You asked for this to be the e-mail address of your account. Open this link within a day to confirm:",
         _link("verify", token),
         "If you did not ask for that, do nothing.",
     )
@@ -31,7 +31,7 @@ def change_email(user: User, token: str, new: str) -> None:
 def email_change_asked(user: User) -> None:
     """To the present address."""
     text = (
-        "somebody who knows your password asked for another e-mail address for your account. It takes effect as soon as "
+        "Somebody who knows your password asked for another e-mail address for your account. It takes effect as soon as "
         "it is confirmed from there; a new password drops it.",
         NOT_YOU,
     )
@@ -40,7 +40,7 @@ def email_change_asked(user: User) -> None:
 
 def email_changed(user: User, old: str) -> None:
     text = (
-        "the e-mail address of your account was changed, so this is the last mail to you here.",
+        "The e-mail address of your account was changed, so this is the last mail to you here.",
         "Was that not you? Answer this mail at once.",
     )
     _queue("email_changed", user, "Your e-mail address was changed", *text, to=old)
@@ -48,7 +48,7 @@ def email_changed(user: User, old: str) -> None:
 
 def password_reset(user: User, token: str) -> None:
     text = (
-        "somebody, probably you, asked for a new password for your account. Open this link within an hour to set one:",
+        "Somebody, probably you, asked for a new password for your account. Open this link within an hour to set one:",
         _link("reset", token),
         "If that was not you, do nothing: your password stays as it is.",
     )
@@ -56,13 +56,13 @@ def password_reset(user: User, token: str) -> None:
 
 
 def password_changed(user: User) -> None:
-    text = ("the password of your account was changed, and every login was ended.", NOT_YOU)
+    text = ("The password of your account was changed, and every login was ended.", NOT_YOU)
     _queue("password_changed", user, "Your password was changed", *text)
 
 
 def token_reused(user: User, session: LoginSession) -> None:
     text = (
-        f"your login of {session.created_at:%d %B %Y, %H:%M} UTC has been ended, because its key was used twice: a copy of "
+        f"Your login of {session.created_at:%d %B %Y, %H:%M} UTC has been ended, because its key was used twice: a copy of "
         "it may be in other hands. Please log in again.",
         f"If you do not know that login, also set a new password at {settings.ACCOUNT_URL}/reset/.",
     )
@@ -75,5 +75,5 @@ def _link(page: str, token: str) -> str:
 
 
 def _queue(kind: str, user: User, subject: str, *paragraphs: str, to: str | None = None) -> None:
-    text = "\n\n".join([f"Hello {user.username},", *paragraphs, settings.PUBLIC_URL])
+    text = "\n\n".join([f"Hello {user.username},", *paragraphs, f"-- \nLectern, {settings.PUBLIC_URL}"])
     do_queue(kind, user, f"Lectern: {subject[0].lower()}{subject[1:]}", text + "\n", to=to)

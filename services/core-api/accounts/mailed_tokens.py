@@ -34,6 +34,15 @@ def issue(user: User, purpose: Purpose, email: str) -> str:
     return token
 
 
+def person_of(token: str, *purposes: Purpose) -> User:
+    """Whose token it is, as things stand: it is not spent, nothing is held. Raises LinkInvalid."""
+    unspent = MailedToken.objects.filter(spent_at__isnull=True, expires_at__gt=timezone.now(), user__is_active=True)
+    row = unspent.filter(token_hash=_hash(token), purpose__in=purposes).select_related("user").first()
+    if row is None:
+        raise LinkInvalid
+    return row.user
+
+
 def take(token: str, *purposes: Purpose) -> tuple[MailedToken, User]:
     """Spends a token; gives it and its person, whose row is held until the caller's transaction ends. Raises LinkInvalid.
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import letters, mailed_tokens
-from accounts.actions import set_password
+from accounts.actions import do_save_password
 from accounts.attempts import Purpose as Attempted
 from accounts.attempts import check_and_count
 from accounts.errors import LinkInvalid, WrongPassword
@@ -36,15 +36,17 @@ def change(user: User, current_password: str, new_password: str) -> None:
     """Sets another password and ends every login. Raises WrongPassword, TooManyRequests, Invalid."""
     check_current_password(user, current_password)
     check_new_password(user, new_password)
+    present = user.password
+    user.set_password(new_password)  # takes long on purpose: no row is held meanwhile
     with transaction.atomic():
-        lock_unchanged(user)
-        set_password(user, new_password)
+        lock_unchanged(user, present)
+        do_save_password(user)
         record(Kind.PASSWORD_CHANGED, actor=user, subject=user)
 
 
-def lock_unchanged(user: User) -> User:
-    """The person's row, held until the transaction ends. Raises WrongPassword if the password is another one by now."""
-    current = User.objects.select_for_update(no_key=True).filter(pk=user.pk, password=user.password, is_active=True)
+def lock_unchanged(user: User, present: str) -> User:
+    """The person's row, held until the transaction ends. Raises WrongPassword if its password is not `present`, a hash."""
+    current = User.objects.select_for_update(no_key=True).filter(pk=user.pk, password=present, is_active=True)
     locked = current.first()
     if locked is None:
         raise WrongPassword
@@ -89,12 +91,15 @@ def send_reset(request_id: uuid.UUID) -> None:
 
 def confirm_reset(token: str, new_password: str) -> None:
     """Sets a password by the token of a mail, and ends every login. Raises LinkInvalid; Invalid, which leaves the token good."""
+    user = mailed_tokens.person_of(token, Purpose.RESET_PASSWORD)
+    check_new_password(user, new_password)
+    user.set_password(new_password)  # takes long on purpose: no row is held meanwhile
     with transaction.atomic():
-        row, user = mailed_tokens.take(token, Purpose.RESET_PASSWORD)
-        if row.email != user.email:  # changed meanwhile: the mail may be in other hands by now
+        row, current = mailed_tokens.take(token, Purpose.RESET_PASSWORD)
+        if row.email != current.email:  # changed meanwhile: the mail may be in other hands by now
             raise LinkInvalid
-        check_new_password(user, new_password)
-        set_password(user, new_password)
-        if user.email_verified_at is None:
-            User.objects.filter(pk=user.pk).update(email_verified_at=timezone.now())
-        record(Kind.PASSWORD_RESET, actor=user, subject=user)
+        current.password = user.password
+        do_save_password(current)
+        if current.email_verified_at is None:
+            User.objects.filter(pk=current.pk).update(email_verified_at=timezone.now())
+        record(Kind.PASSWORD_RESET, actor=current, subject=current)

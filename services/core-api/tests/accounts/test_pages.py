@@ -21,7 +21,7 @@ def test_the_pages_need_nothing_but_our_own_script_and_style(path: str) -> None:
     assert answer["Cache-Control"] == "no-store"
     assert not re.search(r"<script>| on\w+=|<style| style=|https?://", text)
     files = re.findall(r"(?:src|href)=\"/static/([^\"]+)\"", text)
-    assert len(files) == 2
+    assert len(files) == 3
     assert all(finders.find(name) for name in files)
     assert Client().post(path).status_code == 405
 

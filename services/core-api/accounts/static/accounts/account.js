@@ -20,6 +20,7 @@ shown?.addEventListener("change", () => {
 async function send(form) {
   const button = form.querySelector("button");
   button.disabled = true;
+  status.hidden = true;
   const problem = await refusal(form);
   button.disabled = false;
   form.hidden = !problem;
