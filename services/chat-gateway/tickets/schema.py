@@ -69,7 +69,7 @@ def refusals(path: str, operation: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "401", "No access token, or one that is not accepted."
     if permission not in (PUBLIC, AUTHENTICATED):
         yield "403", "Not allowed."
-    if "{" in path:
+    if "{" in path or path.endswith("/connect-tickets/"):  # that one names its ticket in the body
         yield "404", "Not there, or not yours to see."
     yield "406", "The answer is JSON, which the request's Accept header leaves out."
     if "requestBody" in operation:

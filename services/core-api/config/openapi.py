@@ -70,12 +70,12 @@ class Schema(AutoSchema):
         if self.method != "DELETE" or body is None:
             described: dict[str, Any] | None = super()._get_request_body(direction)  # type: ignore[no-untyped-call]  # partly untyped
             return described
-        schema = self.resolve_serializer(body, "request").ref  # type: ignore[no-untyped-call]  # ditto
+        schema = self.resolve_serializer(body, "request").ref
         return {"content": {"application/json": {"schema": schema}}, "required": True}
 
     def _refusals(self, operation: dict[str, Any], label: str) -> Iterator[tuple[str, str]]:
         has_body, parameters = "requestBody" in operation, operation.get("parameters", [])
-        if self.view.get_authenticators():
+        if self.view.get_authenticators() or self.path.startswith("/api/v1/auth/token/"):
             yield "401", "No access token, or one that is not accepted."
         if label not in ("public", "authenticated"):
             yield "403", "Not allowed."

@@ -13,8 +13,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
+from config.openapi import refusals
 from config.permissions import Public, by_method, holds
 from courses import actions, queries
+from courses.errors import CourseIncomplete, CourseSold
 from courses.models import Course
 from courses.serializers import (
     AuthoredLesson,
@@ -93,7 +95,7 @@ class CourseView(APIView):
         actions.do_update_course(course, **body.validated_data)
         return _page(request, course)
 
-    @extend_schema(operation_id="delete_course", responses={204: None})
+    @extend_schema(operation_id="delete_course", responses={204: None} | refusals(CourseSold))
     def delete(self, request: Request, slug: str) -> Response:
         """Erases a course that nobody ever had; 409 `course_sold` otherwise."""
         actions.do_delete_course(queries.find_managed_course(request.user, slug))
@@ -103,7 +105,9 @@ class CourseView(APIView):
 class PublishView(APIView):
     permission_classes = (Author,)
 
-    @extend_schema(operation_id="publish_course", request=None, responses=CoursePage)
+    @extend_schema(
+        operation_id="publish_course", request=None, responses={200: CoursePage} | refusals(CourseIncomplete)
+    )
     def post(self, request: Request, slug: str) -> Response:
         """Puts the course on sale; 409 `course_incomplete` names in `errors` what is missing."""
         course = queries.find_managed_course(request.user, slug)

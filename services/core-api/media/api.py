@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
+from config.openapi import refusals
 from config.permissions import holds
 from courses.models import Lesson
 from courses.queries import find_managed_lesson
@@ -32,7 +33,9 @@ class VideoView(APIView):
 class RetryView(APIView):
     permission_classes = (Author,)
 
-    @extend_schema(operation_id="retry_lesson_video", request=None, responses={202: VideoProgress})
+    @extend_schema(
+        operation_id="retry_lesson_video", request=None, responses={202: VideoProgress} | refusals(NothingToRetry)
+    )
     def post(self, request: Request, lesson: uuid.UUID) -> Response:
         """Packages the newest video again after it failed; 409 `nothing_to_retry` if it did not."""
         found = find_managed_lesson(request.user, lesson)
