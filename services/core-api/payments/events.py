@@ -10,7 +10,7 @@ from mail.actions import do_alert_admins
 from payments.models import ProviderEvent, TopUp
 from payments.providers import providers
 from payments.providers.base import Event
-from payments.reversals import do_pay_debts, do_reverse
+from payments.reversals import do_reverse
 from wallet.actions import do_credit_topup
 from wallet.ledger import lock_wallet
 from wallet.locking import money_transaction
@@ -123,7 +123,6 @@ def do_follow(wallet: Wallet, topup: TopUp, event: Event) -> tuple[ProviderEvent
         do_settle(topup, event)
         if event.kind == "paid":
             do_credit_topup(wallet, topup)
-            do_pay_debts(wallet)
     return Outcome.APPLIED, ""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from mail.actions import do_queue
 from payments.models import Reversal
 
-
 WHOLE = frozenset(  # Stripe's list: their smallest unit is the whole one
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"]
 )

@@ -8,10 +8,14 @@ import time
 import pytest
 from django.conf import settings
 
-from payments.models import SandboxPayment
+from payments.models import SandboxPayment, TopUp
 from payments.providers.sandbox import SIGNATURE_HEADER, Sandbox
 from payments.providers.signing import sign
 from tests import books
+from tests.books import books_stay_right
+from wallet.models import Wallet
+
+__all__ = ["books_stay_right"]  # after every test here too
 
 WEBHOOK = "/api/v1/payments/sandbox/webhook/"
 
@@ -27,11 +31,38 @@ def order_pack(client, pack="small", key=None, **body):
     return client.post("/api/v1/wallet/topups/", body, headers={"Idempotency-Key": key or books.new_key()})
 
 
+@pytest.fixture
+def paid(api, alice, topup):
+    """The same, paid: alice holds 100 credits."""
+    assert send(api, event_of(topup)).status_code == 200
+    return topup
+
+
+def refund(client, topup, key=None, **body):
+    address = f"/api/v1/wallet/topups/{topup['id']}/refund/"
+    return client.post(address, {"reason": "Asked for", **body}, headers={"Idempotency-Key": key or books.new_key()})
+
+
+def wallet_of(person):
+    """`(balance, frozen)`"""
+    return Wallet.objects.filter(user=person).values_list("balance", "frozen").first() or (0, False)
+
+
+def status_of(topup):
+    return TopUp.objects.get(pk=topup["id"]).status
+
+
 def event_of(topup, outcome="paid", /, **changes):
     """The sandbox's event about a top-up, without the sandbox having sent it."""
     payment = SandboxPayment.objects.get(topup_id=topup["id"])
     payment.outcome = outcome
     return Sandbox().describe(payment) | changes
+
+
+def reversal_of(topup, kind="dispute", stage="pending", amount=1000, reference="sbr_1", **changes):
+    """The sandbox's event about a refund or a dispute."""
+    about = {"id": f"evt_{reference}_{stage}", "type": f"{kind}.{stage}", "reversal": reference, "asked_as": None}
+    return event_of(topup) | about | {"amount": amount} | changes
 
 
 def send(client, event, *, secret=None, age=0, body=None, signature=None):

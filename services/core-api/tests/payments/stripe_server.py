@@ -65,7 +65,9 @@ class StripeServer:
         gone = [it["amount"] for it in self.refunds.values() if it["payment_intent"] == intent_id]
         left = intent["amount_received"] - sum(gone)
         if not left:
-            raise Refused(400, f"Charge {intent['latest_charge']} has already been refunded.", "charge_already_refunded")
+            raise Refused(
+                400, f"Charge {intent['latest_charge']} has already been refunded.", "charge_already_refunded"
+            )
         if (amount := left if amount is None else amount) > left:
             raise Refused(400, "Refund amount is greater than unrefunded amount on charge.")
         refund = {
@@ -299,4 +301,6 @@ def running():
 
 
 def _flat(form):
-    return {name: values[0] for name, values in parse_qs(form, keep_blank_values=True, strict_parsing=bool(form)).items()}
+    return {
+        name: values[0] for name, values in parse_qs(form, keep_blank_values=True, strict_parsing=bool(form)).items()
+    }
