@@ -23,6 +23,8 @@ from config.confirmation import ReasonForm, confirmed
 from config.model_admin import LecternModelAdmin
 from learning.forms import GrantForm
 from learning.grants import do_grant
+from privacy.erasing import erase
+from privacy.forms import EraseForm
 from wallet.staff import AdjustForm, adjust_once
 
 
@@ -60,7 +62,7 @@ class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[
     change_password_form = PasswordForm
     list_display = ("username", "email", "name", "is_active", "is_staff", "roles", "date_joined", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups", "date_joined")
-    search_fields = ("username", "email", "name", "id__exact")
+    search_fields = ("username", "email", "name")
     ordering = ("-date_joined",)
     readonly_fields = ("id", "email_verified_at", "is_active", "date_joined", "last_login", "generation", "erased_at")
     fieldsets = (
@@ -79,6 +81,7 @@ class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[
         "remove_second_factor",
         "grant_course",
         "adjust_wallet",
+        "erase",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -137,6 +140,9 @@ class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[
     def has_grant_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("learning.add_enrolment")
 
+    def has_erase_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.delete_user")
+
     def has_adjust_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("wallet.adjust")
 
@@ -190,8 +196,18 @@ class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[
     )
     def adjust_wallet(self, request: HttpRequest, user: User, given: dict[str, Any]) -> str:
         by = cast(User, request.user)
-        balance = adjust_once(user, by, given["amount"], given["reason"], given["once"])
-        return f"The wallet of {user} holds {balance} credits."
+        return adjust_once(user, by, given["amount"], given["reason"], given["once"])
+
+    @confirmed(
+        "Erase for good",
+        "Whatever says who they are goes, in every service, and never comes back. Orders and postings stay, without a name.",
+        permission="erase",
+        form=EraseForm,
+    )
+    def erase(self, request: HttpRequest, user: User, given: dict[str, Any]) -> str:
+        by, name = cast(User, request.user), str(user)
+        done = erase(user, by, forfeit_credit=given["forfeit_credit"], reason=given["reason"])
+        return f"{name} is erased." if done else f"{name} was erased before."
 
 
 ABOUT_A_PERSON = [

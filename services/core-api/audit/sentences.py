@@ -27,7 +27,7 @@ NAMED_BY = {
     "support.category": "name",
     "payments.creditpack": "name",
 }
-SENTENCES = {
+SENTENCES: dict[str, str] = {
     Kind.REGISTERED: "{subject} registered",
     Kind.LOGIN: "{subject} logged in",
     Kind.LOGIN_FAILED: "A login as {subject} failed",
@@ -54,8 +54,9 @@ SENTENCES = {
     Kind.ENROLMENT_GRANTED: "{actor} granted {subject} a course",
     Kind.ENROLMENT_REVOKED: "{actor} revoked an enrolment of {subject}",
     Kind.ENROLMENT_EXTENDED: "{actor} extended an enrolment of {subject}",
-    Kind.WALLET_ADJUSTED: "{actor} adjusted {subject}'s wallet by {amount}",
-    Kind.REFUND: "{actor} refunded {amount} credits to {subject}",
+    Kind.WALLET_ADJUSTED: "{actor} adjusted {subject}'s wallet by {credits}",
+    Kind.PROMOTION_GRANTED: "{actor} gave {subject} {credits} promotional credits",
+    Kind.REFUND: "{actor} refunded {credits} credits to {subject}",
     Kind.PLAYBACK_ENDED: "{actor} ended a playback of {subject}",
     Kind.PACKAGING_RETRIED: "{actor} had {subject} packaged again",
     Kind.MAIL_SENT_AGAIN: "{actor} had a mail to {subject} sent again",
@@ -84,12 +85,11 @@ def _tell(event: Event, names: Names) -> Told:
     subject = _called(event.subject_type, event.subject_id, names) if event.subject_type else "nobody known"
     own = event.subject_type == USER and event.subject_id == str(event.actor_id)
     words: dict[str, Any] = defaultdict(str, event.detail if isinstance(event.detail, dict) else {})
-    words |= {"actor": actor, "subject": "themselves" if own else subject}
-    sentence = SENTENCES.get(Kind(event.kind)) if event.kind in Kind.values else None
+    sentence = SENTENCES.get(event.kind)
     if sentence is None:
         sentence = "{actor}: " + event.kind.replace("_", " ") + (", {subject}" if event.subject_type else "")
-    elif not sentence.startswith("{actor}"):
-        words["subject"] = subject  # nobody to be themselves
+    by_themselves = own and sentence.startswith("{actor}")
+    words |= {"actor": actor, "subject": "themselves" if by_themselves else subject}
     return Told(actor, subject, sentence.format_map(words))
 
 

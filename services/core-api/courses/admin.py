@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.forms import BaseModelForm
 from django.http import HttpRequest
 
 from config.model_admin import LecternModelAdmin
 from courses import actions
 from courses.errors import CourseIncomplete
-from courses.models import Category, Course, Lesson, Section
+from courses.models import Bundle, Category, Course, Lesson, Section
 
 
 @admin.register(Category)
@@ -23,22 +23,75 @@ class CategoryAdmin(LecternModelAdmin):
     prepopulated_fields = {"slug": ["name"]}
 
 
-class SectionInline(admin.TabularInline):  # type: ignore[type-arg]  # ditto
+class OfCourses(LecternModelAdmin):
+    """Courses and what is in them. `courses.manage` opens one's own, `courses.manage_all` and Django's permissions all."""
+
+    course_path = ""  # from a row to its course
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.filter(self._own(request)) if _only_own(request) else rows
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _manages(request) or super().has_view_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _manages(request) or super().has_change_permission(request, obj)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return _manages(request) or super().has_module_permission(request)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Nothing of one's own is moved into a course of somebody else's."""
+        related = self.admin_site._registry.get(db_field.remote_field.model)
+        if isinstance(related, OfCourses) and _only_own(request):
+            kwargs["queryset"] = related.get_queryset(request)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def _own(self, request: HttpRequest) -> Q:
+        return Q(**{f"{self.course_path}instructors": request.user.pk})
+
+
+def _manages(request: HttpRequest) -> bool:
+    """Whose courses they are, `OfCourses.get_queryset` says: no page opens a row that is not in it."""
+    return request.user.has_perm("courses.manage") or request.user.has_perm("courses.manage_all")
+
+
+def _only_own(request: HttpRequest) -> bool:
+    return request.user.has_perm("courses.manage") and not request.user.has_perm("courses.manage_all")
+
+
+class OutlineInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+    """Part of the page of a course, for whoever may change that course."""
+
+    extra = 0
+    show_change_link = True
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _manages(request) or super().has_view_permission(request, obj)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _manages(request) or super().has_add_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _manages(request) or super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _manages(request) or super().has_delete_permission(request, obj)
+
+
+class SectionInline(OutlineInline):
     model = Section
     fields = ["position", "title"]
-    extra = 0
-    show_change_link = True
 
 
-class LessonInline(admin.TabularInline):  # type: ignore[type-arg]  # ditto
+class LessonInline(OutlineInline):
     model = Lesson
     fields = ["position", "title", "kind", "is_preview"]
-    extra = 0
-    show_change_link = True
 
 
 @admin.register(Course)
-class CourseAdmin(LecternModelAdmin):
+class CourseAdmin(OfCourses):
     list_display = ["title", "status", "price", "category", "level", "language", "published_at"]
     list_filter = ["status", "category", "level", "language"]
     list_select_related = ["category"]
@@ -49,15 +102,10 @@ class CourseAdmin(LecternModelAdmin):
     inlines = [SectionInline]
     actions = ["publish", "withdraw"]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Course]:
-        """Instructors see their own."""
-        courses: QuerySet[Course] = super().get_queryset(request)
-        own_only = request.user.has_perm("courses.manage") and not request.user.has_perm("courses.manage_all")
-        return courses.filter(instructors=request.user.pk) if own_only else courses
-
     def get_readonly_fields(self, request: HttpRequest, obj: Course | None = None) -> list[str]:
-        """A course's address is chosen once."""
-        return [*self.readonly_fields, "slug"] if obj else self.readonly_fields
+        """A course's address is chosen once, and its instructors by others."""
+        fixed = [*self.readonly_fields, "slug"] if obj else self.readonly_fields
+        return [*fixed, "instructors"] if _only_own(request) else fixed
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Course | None = None) -> dict[str, Sequence[str]]:
         return {} if obj else {"slug": ["title"]}
@@ -85,7 +133,8 @@ class CourseAdmin(LecternModelAdmin):
 
 
 @admin.register(Section)
-class SectionAdmin(LecternModelAdmin):
+class SectionAdmin(OfCourses):
+    course_path = "course__"
     list_display = ["title", "course", "position", "lessons_count"]
     list_select_related = ["course"]
     search_fields = ["title", "course__title"]
@@ -106,14 +155,32 @@ class SectionAdmin(LecternModelAdmin):
 
 
 @admin.register(Lesson)
-class LessonAdmin(LecternModelAdmin):
+class LessonAdmin(OfCourses):
+    course_path = "section__course__"
     list_display = ["title", "course", "section", "position", "kind", "is_preview"]
     list_filter = ["kind", "is_preview"]
     list_select_related = ["section__course"]
-    search_fields = ["id__exact", "title", "section__course__title"]
+    search_fields = ["title", "section__course__title"]
     autocomplete_fields = ["section"]
     readonly_fields = ["id"]
 
     @admin.display(ordering="section__course__title")
     def course(self, lesson: Lesson) -> str:
         return str(lesson.section.course)
+
+
+@admin.register(Bundle)
+class BundleAdmin(LecternModelAdmin):
+    list_display = ["title", "status", "price", "created_at"]
+    list_filter = ["status"]
+    search_fields = ["title", "slug"]
+    ordering = ["-id"]  # version 7: newest first
+    fields = ["title", "slug", "description", "price", "courses", "status"]
+    filter_horizontal = ["courses"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Bundle | None = None) -> list[str]:
+        """A bundle's address is chosen once."""
+        return ["slug"] if obj else []
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Bundle | None = None) -> dict[str, Sequence[str]]:
+        return {} if obj else {"slug": ["title"]}

@@ -21,7 +21,8 @@ class EnrolmentAdmin(ReadOnlyModelAdmin):
     list_display = ["user", "course", "source", "started_at", "valid_until", "ended_at", "end_reason"]
     list_filter = ["source", ("ended_at", admin.EmptyFieldListFilter), "end_reason"]
     list_select_related = ["user", "course"]
-    search_fields = ["id__exact", "user__username", "user__email", "course__title"]
+    search_fields = ["user__username", "user__email", "course__title"]
+    search_ids = ("pk", "user", "course")
     ordering = ["-id"]  # version 7: newest first
     fields = ["user", "course", "source", "order_line", "started_at", "valid_until", "ended_at", "end_reason"]
     actions = ["revoke", "extend"]

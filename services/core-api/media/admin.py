@@ -20,7 +20,8 @@ class VideoAssetAdmin(ReadOnlyModelAdmin):
     list_display = ["lesson", "course", "status", "percent", "attempts", "error", "uploaded_by", "created_at"]
     list_filter = ["status"]
     list_select_related = ["lesson__section__course", "uploaded_by"]
-    search_fields = ["id__exact", "lesson__title", "lesson__section__course__title"]
+    search_fields = ["lesson__title", "lesson__section__course__title"]
+    search_ids = ("pk", "lesson")
     ordering = ["-id"]  # version 7: newest first
     actions = ["retry"]
 
@@ -51,7 +52,8 @@ class PackageAdmin(ReadOnlyModelAdmin):
     list_display = ["lesson", "course", "is_current", "duration_s", "width", "height", "size_bytes", "created_at"]
     list_filter = ["is_current"]
     list_select_related = ["lesson__section__course"]
-    search_fields = ["id__exact", "path", "lesson__title"]
+    search_fields = ["path", "lesson__title"]
+    search_ids = ("pk", "lesson", "asset")
     ordering = ["-id"]
 
     @admin.display(ordering="lesson__section__course__title")

@@ -27,7 +27,8 @@ class TopUpAdmin(ReadOnlyModelAdmin):
     list_display = ["id", "user", "pack", "provider", "status", "credits", "amount", "currency", "created_at"]
     list_select_related = ["user", "pack"]
     list_filter = ["status", "provider"]
-    search_fields = ["id__exact", "provider_reference__exact", "user__username", "user__email"]
+    search_fields = ["provider_reference__exact", "user__username", "user__email"]
+    search_ids = ("pk", "user")
     ordering = ["-id"]  # version 7: newest first
     actions = ["ask_provider"]
 
@@ -55,5 +56,6 @@ class ProviderEventAdmin(ReadOnlyModelAdmin):
     list_display = ["received_at", "provider", "event_id", "kind", "topup", "outcome", "detail"]
     list_select_related = ["topup__user"]
     list_filter = ["outcome", "provider", "kind"]
-    search_fields = ["event_id__exact", "topup__id__exact"]
+    search_fields = ["event_id__exact"]
+    search_ids = ("topup",)
     ordering = ["-id"]

@@ -34,6 +34,7 @@ class PlaybackSessionAdmin(ReadOnlyModelAdmin):
     list_filter = (PlayingNow, "kind", "end_reason")
     list_select_related = ("user", "lesson__section__course")
     search_fields = ("user__username", "user__email", "lesson__title", "=client_address")
+    search_ids = ("pk", "user", "lesson")
     ordering = ("-started_at",)
     actions = ("end_playback",)
 

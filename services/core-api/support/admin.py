@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -21,7 +23,12 @@ class CategoryAdmin(LecternModelAdmin):
 class SkillInline(admin.TabularInline):  # type: ignore[type-arg]  # ditto
     model = Skill
     extra = 0
-    autocomplete_fields = ["category"]
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """The categories are few, and asked for once instead of by each row."""
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field.choices = list(field.choices)
+        return field
 
 
 @admin.register(Agent)
