@@ -6,7 +6,9 @@ import hashlib
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_out
+from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
+from django.db.models import QuerySet
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
@@ -16,13 +18,19 @@ from accounts.sessions import Client, end_sessions
 from accounts.tokens import AccessToken
 from audit.actions import record
 from audit.kinds import Kind
+from config.problems import NotAuthenticated
 
 
-def token_of(user: User, session_key: str, client: Client) -> AccessToken:
-    """An access token of the login that belongs to this session of the admin site, opened where there is none."""
+def token_of(user: User, admin_session: SessionBase, client: Client) -> AccessToken:
+    """An access token of the login that belongs to this session of the admin site, opened where there is none.
+
+    Raises NotAuthenticated if the session is over by now.
+    """
+    session_key = str(admin_session.session_key)
     with transaction.atomic():
-        # One at a time: two requests at once share a login, and a log-out meanwhile finds it.
-        User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        _one_at_a_time(user)
+        if not admin_session.exists(session_key):
+            raise NotAuthenticated
         session = _logins_of(session_key).filter(user=user, ended_at__isnull=True).first()
         if session is None:
             session = LoginSession.objects.create(
@@ -39,13 +47,21 @@ def token_of(user: User, session_key: str, client: Client) -> AccessToken:
 
 @receiver(user_logged_out)
 def end_with_the_admin_session(sender: Any, request: HttpRequest, user: User | None, **_others: Any) -> None:
-    """Django tells this before it forgets the session, whoever logs somebody out of it, and wherever."""
+    """Django tells this before it forgets the session, which is forgotten here: no request meanwhile opens a login by it."""
     if user is not None and request.session.session_key:
         with transaction.atomic():
+            _one_at_a_time(user)
             end_sessions(_logins_of(request.session.session_key).filter(user=user), "logged_out")
+            request.session.delete()
+            record(Kind.LOGOUT, actor=user, subject=user, by="admin_site")
 
 
-def _logins_of(session_key: str) -> Any:
+def _one_at_a_time(user: User) -> None:
+    """Two requests share a login, and a log-out finds it: each waits for the one before."""
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+
+
+def _logins_of(session_key: str) -> QuerySet[LoginSession]:
     return LoginSession.objects.filter(admin_session=_hash(session_key))
 
 

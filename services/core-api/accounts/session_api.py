@@ -61,6 +61,6 @@ class AdminSessionTokenView(APIView):
 
         It ends with that login at the latest. There is no refresh token: ask again.
         """
-        user, session_key = cast(User, request.user), cast(str, request.session.session_key)
-        token = admin_tokens.token_of(user, session_key, sessions.client_of(request))
+        user = cast(User, request.user)
+        token = admin_tokens.token_of(user, request.session, sessions.client_of(request))
         return Response({"access": str(token)}, headers={"Cache-Control": "no-store"})

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib.auth.models import Group, Permission
+from django.db import connection
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 
 from accounts.backends import UsernameOrEmailBackend
 from accounts.models import LoginSession, User
@@ -73,6 +77,20 @@ def test_every_failed_login_hashes_once(alice: User, make_person, monkeypatch: p
     monkeypatch.setattr(MD5PasswordHasher, "encode", lambda *args: hashed.append(1) or encode(*args))
     assert UsernameOrEmailBackend().authenticate(RequestFactory().get("/"), name, "a wrong but long password") is None
     assert len(hashed) == 1
+
+
+def test_every_failed_login_asks_the_database_the_same(api: Api, alice: User, make_person) -> None:
+    make_person("carol", is_active=False)
+
+    def work(name: str, typed: str = "a wrong but long password") -> list[str]:
+        with CaptureQueriesContext(connection) as queries:
+            assert api.post("/api/v1/auth/token/", {"username": name, "password": typed}).status_code == 401
+        return [re.sub(r"'[^']*'|\d+(\.\d+)?|NULL", "?", query["sql"]) for query in queries]
+
+    work("somebody")  # whatever is done only once is done
+    known = work("alice")
+    assert any("accounts_user" in query for query in known)
+    assert known == work("nobody") == work("carol", PASSWORD) == work("alice@example.org")
 
 
 def test_an_old_access_token_does_not_stand_in_the_way_of_a_login(api: Api, alice: User) -> None:

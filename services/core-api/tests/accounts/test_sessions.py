@@ -12,8 +12,11 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import actions
+from accounts.admin_tokens import token_of
 from accounts.models import LoginSession, User
+from accounts.sessions import Client as Device
 from audit.models import Event
+from config.problems import NotAuthenticated
 from tests.accounts.test_logging_in import bearer, log_in
 from tests.conftest import PASSWORD, Api
 
@@ -147,10 +150,18 @@ def test_an_admin_session_that_is_over_is_not_listed(api: Api, fiona: User) -> N
     assert len(sessions(pair["access"])) == 1
 
 
+def test_a_request_that_the_log_out_overtook_gets_no_token(fiona: User) -> None:
+    browser = Browser(fiona)
+    browser.ask()
+    before = browser.session
+    browser.log_out()
+    with pytest.raises(NotAuthenticated):
+        token_of(fiona, before, Device(None, ""))
+    assert not LoginSession.objects.filter(user=fiona, ended_at=None).exists()
+
+
 @pytest.mark.postgres
 def test_two_tabs_of_the_admin_site_share_a_login(committed_db: str, fiona: User, at_once) -> None:
-    from accounts.admin_tokens import token_of
-    from accounts.sessions import Client as Device
-
-    at_once(6, lambda _number: token_of(fiona, "a session's key", Device(None, "")))
+    session = Browser(fiona).session
+    at_once(6, lambda _number: token_of(fiona, session, Device(None, "")))
     assert LoginSession.objects.count() == 1
