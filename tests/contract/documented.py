@@ -16,6 +16,17 @@ def views(schema: str) -> dict[str, dict[str, str]]:
     return {name: columns(re.findall(r"`([^`]+)`", shape)[0]) for name, shape in rows}
 
 
+def functions(schema: str) -> dict[str, tuple[str, str]]:
+    """The documented functions of `schema`: {name: (arguments, result)} as PostgreSQL writes them."""
+    section = CONTRACTS.split(f"### `{schema}`", 1)[1].split("\n### ", 1)[0].split("\n## ", 1)[0]
+    found = re.findall(r"^\| function `(\w+)\((.*?)\) returns (.+?)` \|", section, re.MULTILINE)
+    return {name: (arguments, _result(result)) for name, arguments, result in found}
+
+
+def _result(result: str) -> str:
+    return TYPES.get(result, result.replace("table (", "TABLE("))
+
+
 def columns(shape: str) -> dict[str, str]:
     """`a uuid, b text (note), c, d timestamptz` → names and types; a name without a type shares the next one's."""
     found: dict[str, str] = {}

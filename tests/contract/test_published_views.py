@@ -38,6 +38,20 @@ def test_readers_may_read_every_published_view(lectern: Lectern, schema: str, re
             connection.execute(sql.SQL("SELECT * FROM {} LIMIT 1").format(sql.Identifier(schema, view)))
 
 
+@pytest.mark.parametrize("schema", PUBLISHERS)
+def test_functions_are_the_documented_ones_and_for_the_reader_alone(lectern: Lectern, schema: str) -> None:
+    with lectern.connect() as connection:
+        rows = connection.execute(
+            "SELECT proname, pg_get_function_arguments(oid), pg_get_function_result(oid),"
+            " ARRAY(SELECT r FROM unnest(%s::text[]) r WHERE has_function_privilege('lectern_' || r, oid, 'EXECUTE'))"
+            " FROM pg_proc WHERE pronamespace = %s::regnamespace",
+            [["core", "stream", "chat"], schema],
+        ).fetchall()
+    assert {name: (arguments, result) for name, arguments, result, _ in rows} == documented.functions(schema)
+    for name, _, _, may in rows:
+        assert may == list(PUBLISHERS[schema]), name
+
+
 @pytest.mark.parametrize("role", SCHEMAS)
 def test_a_service_reads_and_writes_nothing_else_of_others(lectern: Lectern, role: str) -> None:
     with lectern.connect() as connection:

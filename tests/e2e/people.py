@@ -40,6 +40,9 @@ class Person:
         headers = {"Idempotency-Key": key} if key else {}
         return self._send("POST", path, expect, json=body or {}, headers=headers, **options)
 
+    def delete(self, path: str, body: Any, *, expect: int) -> httpx.Response:
+        return self._send("DELETE", path, expect, json=body)
+
     def put(self, path: str, body: Any, *, expect: int) -> httpx.Response:
         return self._send("PUT", path, expect, json=body)
 

@@ -1,4 +1,4 @@
-"""Erases here whom core-api has erased: their texts and names go, numbers, times and ids stay (deploy/design.md, section 9).
+"""Erases here whom core-api has erased: their texts and names go, numbers, times and ids stay (deploy/design.md, section 11).
 
 `published.principal.erased_at` is the fact; a notification only says "look now", and the sweep makes up for a lost one.
 """

@@ -37,6 +37,10 @@ KEPT = {
     "wallet.Redemption.user": "the books: a coupon's uses are counted",
     "payments.TopUp.user": "the books: the payment provider has it, too",
     "payments.Reversal.requested_by": "the books",
+    **dict.fromkeys(
+        ("approvals.Approval.person", "approvals.Approval.proposed_by", "approvals.Approval.decided_by"),
+        "the books: who decided about money",
+    ),
     "learning.Enrolment.user": "an order line has its enrolment; it is ended",
     "media.VideoAsset.uploaded_by": "the course needs the video; the uploader is an id without a name",
     "published.PlaybackSession.user": "stream-gateway's, which erases its own",

@@ -13,6 +13,7 @@ from django.utils import timezone
 from rest_framework.utils.encoders import JSONEncoder
 
 import accounts.queries
+import approvals.queries
 import audit.queries
 import courses.queries
 import learning.queries
@@ -37,6 +38,7 @@ HELD = (
     media.queries.held_about,
     wallet.queries.held_about,
     payments.queries.held_about,
+    approvals.queries.held_about,
     support.queries.held_about,
     mail.queries.held_about,
     audit.queries.held_about,
@@ -108,5 +110,5 @@ def _readme(manifest: dict[str, Any]) -> str:
     lines += ["Each file is JSON: a list of objects. Times are UTC; credits are whole numbers.", ""]
     lines += [f"{each['file']} ({each['rows']}): {each['about']}" for each in manifest["files"]]
     lines += [f"Missing: {each['part']}: {each['why']}" for each in manifest["missing"]]
-    lines += ["", "Not in here: passwords and tokens, which are kept as hashes alone."]
+    lines += ["", "Not in here: passwords, tokens and keys, which are kept hashed or sealed."]
     return "\n".join(lines) + "\n"

@@ -13,7 +13,7 @@ from django.db.models import OuterRef, Subquery
 
 from accounts.models import User
 from courses.models import Lesson
-from privacy.sections import CHUNK, Missing, Section, rows
+from privacy.sections import Missing, Section, rows
 from published.models import PlaybackSession
 
 CHAT = {
@@ -63,7 +63,6 @@ def _playback(user: User) -> Iterator[dict[str, Any]]:
 def _chat(user: User) -> Iterator[Section]:
     """One section for each kind that there are rows of, in the order in which they come."""
     with connection.chunked_cursor() as cursor:
-        cursor.itersize = CHUNK
         cursor.execute("SELECT kind, record::text FROM chat_published.held_about(%s)", [user.pk])
         for kind, found in groupby(cursor, key=itemgetter(0)):
             yield Section(
