@@ -36,7 +36,7 @@ def do_activate(user: User, by: User, reason: str = "") -> bool:
         return True
 
 
-def do_remove_second_factor(user: User, by: User, reason: str = "") -> bool:
+def do_remove_second_factor(user: User, by: User | None, reason: str = "") -> bool:
     """For a lost device: takes it away and ends every login, since one may be on it; False if there is no device."""
     with transaction.atomic():
         if not second_factor.do_remove(user, by, **_because(reason)):

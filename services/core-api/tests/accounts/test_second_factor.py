@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts import attempts, second_factor
@@ -316,3 +317,25 @@ def test_only_who_may_change_people_removes_a_device_and_only_a_superuser_a_supe
     assert TotpDevice.objects.filter(user=root).exists()
     remove(greg, fiona)
     assert not TotpDevice.objects.filter(user=fiona).exists()
+
+
+def test_a_command_removes_the_device_of_the_last_superuser(
+    fiona: User, app, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("remove_second_factor", "fiona")
+    assert capsys.readouterr().out == "fiona logs in by the password alone; all their logins have ended.\n"
+    assert log_in().status_code == 200
+    for name, why in (("fiona", "fiona has no authenticator app"), ("nobody", "nobody called nobody")):
+        with pytest.raises(CommandError, match=why):
+            call_command("remove_second_factor", name)
+
+
+def test_recovery_codes_outlive_a_rotation_of_djangos_secret(app, settings) -> None:
+    settings.SECRET_KEY = "another made-up secret that only the tests have " * 2
+    assert log_in(app.spare[0]).status_code == 200
+
+
+def test_a_secret_that_cannot_be_opened_refuses_codes_but_not_recovery_codes(app, settings) -> None:
+    shown, settings.LECTERN_SIGNING_KEY_SECRET = app(), "a secret that sealed nothing of what is there"
+    assert code(log_in(shown)) == (401, "otp_invalid")
+    assert second_factor.do_spend(TotpDevice.objects.get(), app.spare[0])
