@@ -23,7 +23,7 @@ from config.model_admin import ReadOnlyModelAdmin
 @admin.register(Reconciliation)
 class ReconciliationAdmin(ReadOnlyModelAdmin):
     list_display = ["started_at", "finished_at", "postings", "differences"]
-    list_filter = [("differences", admin.EmptyFieldListFilter)]
+    list_filter = ["differences"]
     search_fields = ["id__exact"]
     ordering = ["-id"]  # version 7: newest first
     fields = ["started_at", "finished_at", "postings", "differences", "told"]
