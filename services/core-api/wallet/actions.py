@@ -24,15 +24,17 @@ from accounts.models import User
 from audit.actions import record
 from audit.kinds import Kind as Audited
 from config.problems import Invalid, NotFound
-from learning.actions import do_end, do_enrol_lines, had
+from learning.actions import do_end, do_enrol_lines
 from learning.errors import AlreadyEnrolled
+from learning.queries import had
 from payments.models import TopUp
+from payments.reversals import do_pay_debts
 from wallet import lots
 from wallet.accounts import ADJUSTMENT, EXPIRED, PROMOTION, REVENUE, clearing
 from wallet.coupons import check_coupon, discounted, do_give_back, do_redeem
 from wallet.errors import InsufficientCredit, WalletFrozen
 from wallet.ledger import Reason, do_post, lock_wallet, lock_wallet_by_id
-from wallet.models import Lot, Order, OrderLine, Posting, Wallet
+from wallet.models import Coupon, Lot, Order, OrderLine, Posting, Wallet
 from wallet.offers import Offer, offer_of_bundle, offer_of_course
 
 Kind = Posting.Kind
@@ -40,6 +42,7 @@ Kind = Posting.Kind
 
 class Purchase(NamedTuple):
     order: Order
+    lines: list[OrderLine]
     balance: int  # what the wallet holds afterwards
 
 
@@ -58,7 +61,7 @@ def do_purchase(
     """
     wallet = _lock_to_spend(buyer)
     offer = offer_of_bundle(bundle, expected_price) if bundle else offer_of_course(course or "", expected_price)
-    having = had(buyer, [part.course for part in offer.parts])
+    having = had(buyer, [part.course.pk for part in offer.parts])
     offer = offer.without(having.courses)
     if not offer.parts:
         raise AlreadyEnrolled
@@ -67,10 +70,10 @@ def do_purchase(
         offer = discounted(offer, redeemed)
     check_can_pay(wallet, offer.price)
     do_end(having.over, "expired")
-    order = _do_order(wallet, offer, redeemed.code if redeemed else None)
+    order, lines = _do_order(wallet, buyer, offer, redeemed)
     if redeemed:
         do_redeem(redeemed, buyer, order)
-    return Purchase(order, wallet.balance)
+    return Purchase(order, lines, wallet.balance)
 
 
 def _lock_to_spend(user: User) -> Wallet:
@@ -89,18 +92,18 @@ def check_can_pay(wallet: Wallet, price: int) -> None:
         raise InsufficientCredit.missing(price, wallet.balance)
 
 
-def _do_order(wallet: Wallet, offer: Offer, coupon: str | None) -> Order:
-    order = Order.objects.create(user=wallet.user, price=offer.price, coupon=coupon)
+def _do_order(wallet: Wallet, buyer: User, offer: Offer, coupon: Coupon | None) -> tuple[Order, list[OrderLine]]:
+    order = Order.objects.create(user=buyer, price=offer.price, coupon=coupon.code if coupon else None)
     lines = [
         OrderLine(order=order, course=part.course, list_price=part.list_price, discount=part.discount, price=part.price)
         for part in offer.parts
     ]
     OrderLine.objects.bulk_create(lines)
-    do_enrol_lines(wallet.user, lines, offer.source)
+    do_enrol_lines(buyer, lines, offer.source)
     if order.price:
         parts = [(line, line.price) for line in lines]
-        lots.do_spend(wallet, parts, REVENUE, Kind.PURCHASE, wallet.user, order=order, note=offer.title)
-    return order
+        lots.do_spend(wallet, parts, REVENUE, Kind.PURCHASE, buyer, order=order, note=offer.title)
+    return order, lines
 
 
 def do_refund(order_id: uuid.UUID, by: User, reason: str, line_ids: Sequence[uuid.UUID] | None = None) -> Order:
@@ -119,6 +122,7 @@ def do_refund(order_id: uuid.UUID, by: User, reason: str, line_ids: Sequence[uui
         _do_refund_line(wallet, order, line, by, reason)
     if refunded:
         _record_refund(order, refunded, by, reason)
+        do_pay_debts(wallet)
         if order.coupon and not order.lines.filter(refunded_at__isnull=True).exists():
             do_give_back(order)
     return order
@@ -157,6 +161,7 @@ def do_adjust(user: User, amount: int, by: User | None, reason: str) -> Wallet:
         raise InsufficientCredit(f"The wallet holds {wallet.balance} credits: {-amount} cannot be taken from it.")
     if amount > 0:
         do_post(wallet, amount, ADJUSTMENT, Kind.ADJUSTMENT, by, note=reason)
+        do_pay_debts(wallet)
     else:
         lots.do_spend(wallet, [(None, -amount)], ADJUSTMENT, Kind.ADJUSTMENT, by, note=reason)
     record(Audited.WALLET_ADJUSTED, actor=by, subject=user, credits=amount, reason=reason)
@@ -195,3 +200,4 @@ def do_credit_topup(wallet: Wallet, topup: TopUp) -> None:
     """The credits of a paid top-up arrive in its buyer's locked wallet. The database lets each top-up do so once."""
     note = f"{topup.credits} credits"
     do_post(wallet, topup.credits, clearing(topup.provider), Kind.TOPUP, topup.user, topup=topup, note=note)
+    do_pay_debts(wallet)

@@ -149,6 +149,13 @@ class Posting(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        indexes = [  # few rows: a top-up's money seldom goes back
+            models.Index(
+                fields=["topup"],
+                condition=Q(kind__in=["topup_refund", "clawback", "reinstated", "debt_paid"]),
+                name="posting_of_reversed_topup",
+            )
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="posting_amount_positive"),
             models.CheckConstraint(condition=~Q(debit=F("credit")), name="posting_two_accounts"),
@@ -268,8 +275,8 @@ class Coupon(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(percent__gte=1, percent__lte=100, credits__isnull=True)
-                | Q(percent__isnull=True, credits__gte=1),
+                condition=Q(percent__isnull=False, percent__gte=1, percent__lte=100, credits__isnull=True)
+                | Q(percent__isnull=True, credits__isnull=False, credits__gte=1),
                 name="coupon_percent_or_credits",
                 violation_error_message="Give either a percentage from 1 to 100 or a number of credits.",
             ),

@@ -7,14 +7,17 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import BigIntegerField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
 
-from payments.models import TopUp
+from payments.models import Reversal, TopUp
+from wallet.accounts import DEBT, account_id
 from wallet.ledger import HASHED, canonical_hash
 from wallet.models import Account, Coupon, Lot, LotEntry, Order, OrderLine, Posting, Redemption, Wallet
 
 CHUNK = 5_000  # rows held in memory at once
+OF_REVERSALS = ["topup_refund", "clawback", "reinstated", "debt_paid"]
 _HEAD = ("wallet__balance", "wallet__head_seq", "wallet__head_hash")
 _CHAIN = (*HASHED, "hash", *_HEAD)
 _WALLET = itemgetter(_CHAIN.index("wallet_id"))
@@ -108,6 +111,7 @@ def _mismatches() -> Iterator[tuple[str, QuerySet[Any]]]:
     arrived = Q(status__in=[TopUp.Status.PAID, TopUp.Status.REFUNDED])
     yield "Top-up {}: it is paid, but its credit did not arrive.", TopUp.objects.filter(arrived, ~Exists(credited))
     yield "Top-up {}: it is not paid, but credit arrived.", TopUp.objects.filter(~arrived, Exists(of_topup))
+    yield from _reversal_mismatches(postings)
 
 
 def _line_mismatches(postings: QuerySet[Posting]) -> Iterator[tuple[str, QuerySet[Any]]]:
@@ -171,3 +175,31 @@ def _coupon_mismatches() -> Iterator[tuple[str, QuerySet[Any]]]:
         "Order {}: it names a coupon, but did not redeem it.",
         Order.objects.filter(~Exists(redeemed), coupon__isnull=False),
     )
+
+
+def _reversal_mismatches(postings: QuerySet[Posting]) -> Iterator[tuple[str, QuerySet[Any]]]:
+    """Money of top-ups that went back, in all: what was taken, given back, and is still owed."""
+    of_topup = postings.filter(topup=OuterRef("pk"))
+    reversals = Reversal.objects.filter(topup=OuterRef("pk"))
+    gone = _sum(of_topup.filter(kind__in=["topup_refund", "clawback"])) - _sum(of_topup.filter(kind="reinstated"))
+    lent = of_topup.filter(kind__in=["topup_refund", "clawback"], debit=account_id(DEBT))
+    paid = of_topup.filter(kind__in=["reinstated", "debt_paid"], credit=account_id(DEBT))
+    topups = TopUp.objects.filter(Exists(reversals) | Exists(of_topup.filter(kind__in=OF_REVERSALS)))
+    yield (
+        "Top-up {}: its postings are not what its refunds and disputes took.",
+        topups.exclude(Exact(gone, _sum(reversals.exclude(stage="undone"), "credits"))),
+    )
+    yield (
+        "Top-up {}: its postings are not what is owed for it.",
+        topups.exclude(Exact(_sum(lent) - _sum(paid), _sum(reversals, "owed"))),
+    )
+    yield (
+        "Wallet {}: its owner owes credit, but it is not frozen.",
+        Wallet.objects.filter(Exists(Reversal.objects.filter(topup__user=OuterRef("user"), owed__gt=0)), frozen=False),
+    )
+
+
+def _sum(rows: QuerySet[Any], column: str = "amount") -> Coalesce:
+    """The sum of a column over the rows of one top-up, as a subquery."""
+    total = rows.order_by().values("topup").annotate(total=Sum(column)).values("total")
+    return Coalesce(Subquery(total, output_field=BigIntegerField()), Value(0))

@@ -151,9 +151,8 @@ class StripeServer:
             case "GET", ["payment_intents", name]:
                 return self._known(self.intents, name)
             case "POST", ["refunds"]:
-                metadata = {name: value for name, value in _nested(params, "metadata").items()}
                 intent = self._known(self.intents, params["payment_intent"])["id"]
-                return self.refund(intent, int(params["amount"]), self.refund_status, metadata)
+                return self.refund(intent, int(params["amount"]), self.refund_status, _nested(params, "metadata"))
             case "GET", ["refunds"]:
                 made = [it for it in self.refunds.values() if self._about(it, params)]
                 return {"object": "list", "data": made, "has_more": False, "url": "/v1/refunds"}
@@ -238,64 +237,69 @@ def _nested(params, name):
     return {key[len(start) : -1]: value for key, value in params.items() if key.startswith(start)}
 
 
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def do_GET(self):
+        parts = urlsplit(self.path)
+        self.serve(parts.path, parts.query)
+
+    def do_POST(self):
+        assert self.headers["Content-Type"] == "application/x-www-form-urlencoded"
+        self.serve(self.path, self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
+
+    def serve(self, path, form):
+        stripe_side = self.server.stripe_side
+        stripe_side.requests.append((self.command, path, dict(self.headers)))
+        fault = stripe_side.faults.pop(0) if stripe_side.faults else None
+        if isinstance(fault, int):
+            return self.send(fault, {"error": {"type": "api_error", "message": "An error occurred."}})
+        try:
+            status, answer = 200, stripe_side.answer(self.command, path, _flat(form), self.headers)
+        except Refused as refused:
+            status, answer = refused.status, refused.body
+        if fault == "lost":
+            self.close_connection = True
+            return None
+        if fault == "late":
+            stripe_side.released.wait(10)
+        return self.send(status, answer)
+
+    def send(self, status, answer):
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Request-Id", _id("req"))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.stripe_side = StripeServer()
+
+    def handle_error(self, request, client_address):
+        pass  # whom we answered had gone
+
+
 @contextmanager
 def running():
-    """Serves on a free port of 127.0.0.1; gives the server and its address."""
-    stripe_server = StripeServer()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self):
-            parts = urlsplit(self.path)
-            self.serve(parts.path, parts.query)
-
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-            assert self.headers["Content-Type"] == "application/x-www-form-urlencoded"
-            self.serve(self.path, body)
-
-        def serve(self, path, form):
-            stripe_server.requests.append((self.command, path, dict(self.headers)))
-            fault = stripe_server.faults.pop(0) if stripe_server.faults else None
-            if isinstance(fault, int):
-                return self.send(fault, {"error": {"type": "api_error", "message": "An error occurred."}})
-            try:
-                status, answer = 200, stripe_server.answer(self.command, path, _flat(form), self.headers)
-            except Refused as refused:
-                status, answer = refused.status, refused.body
-            if fault == "lost":
-                self.close_connection = True
-                return None
-            if fault == "late":
-                stripe_server.released.wait(10)
-            return self.send(status, answer)
-
-        def send(self, status, answer):
-            body = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Request-Id", _id("req"))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args):
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request, client_address):
-            pass  # whom we answered had gone
-
-    with Server(("127.0.0.1", 0), Handler) as server:
+    """Serves on a free port of 127.0.0.1; gives Stripe's side and its address."""
+    with Server() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
-            yield stripe_server, f"http://127.0.0.1:{server.server_address[1]}"
+            yield server.stripe_side, f"http://127.0.0.1:{server.server_address[1]}"
         finally:
-            stripe_server.released.set()
+            server.stripe_side.released.set()
             server.shutdown()
             thread.join()
 

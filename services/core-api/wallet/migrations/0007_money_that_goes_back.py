@@ -42,4 +42,8 @@ class Migration(migrations.Migration):
             model_name='posting',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ['topup', 'topup_refund', 'clawback', 'reinstated', 'debt_paid']), ('topup__isnull', False)), models.Q(('kind', 'purchase'), ('order__isnull', False)), models.Q(('kind', 'refund'), ('order__isnull', False), ('order_line__isnull', False)), ('kind__in', ['adjustment', 'promotion', 'expiry', 'forfeiture']), _connector='OR'), name='posting_says_what_for'),
         ),
+        migrations.AddIndex(
+            model_name='posting',
+            index=models.Index(condition=models.Q(('kind__in', ['topup_refund', 'clawback', 'reinstated', 'debt_paid'])), fields=['topup'], name='posting_of_reversed_topup'),
+        ),
     ]
