@@ -14,7 +14,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from accounts import administration
+from accounts import administration, emails
 from accounts.actions import log_out_everywhere
 from accounts.forms import AddUserForm, ChangeUserForm, GroupForm, PasswordForm
 from accounts.login_help import LogInHelp
@@ -95,6 +95,9 @@ class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[
         known = ", ".join(filter(None, (obj.name, obj.email, "" if obj.is_active else "deactivated")))
         return f"{obj.username} ({known})"
 
+    def is_worth_offering(self, action: str, obj: User) -> bool:
+        return {"deactivate": obj.is_active, "activate": not obj.is_active}.get(action, True)
+
     def links(self, request: HttpRequest, obj: User) -> list[tuple[str, str]]:
         """What else there is about the person, where the viewer may see it."""
         found = super().links(request, obj)
@@ -114,7 +117,7 @@ class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[
         return self.inlines if obj else ()
 
     def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change=change, **kwargs)
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
         form.giver = request.user
         return form
 
@@ -153,6 +156,8 @@ class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[
             return
         own = {field.name for field in User._meta.concrete_fields}
         obj.save(update_fields=[name for name in form.changed_data if name in own])
+        if "email" in form.changed_data:
+            emails.do_forget_confirmation(obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -229,7 +234,7 @@ class GroupAdmin(LecternModelAdmin, DjangoGroupAdmin):  # type: ignore[type-arg]
     form = GroupForm
 
     def get_form(self, request: HttpRequest, obj: Group | None = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change=change, **kwargs)
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
         form.giver = request.user
         return form
 

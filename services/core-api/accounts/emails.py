@@ -62,6 +62,12 @@ def verify(token: str) -> None:
             raise LinkInvalid
 
 
+def do_forget_confirmation(user: User) -> None:
+    """After staff typed another address: nobody has proven it, and what was mailed to the old one is worth nothing."""
+    User.objects.filter(pk=user.pk).update(email_verified_at=None)
+    mailed_tokens.spend_all(user, *Purpose)
+
+
 def _count_mail(user: User) -> None:
     check_and_count(Attempted.VERIFICATION, account=str(user.pk), address=current_origin().address)
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from django.db.models import F
+from django.utils import timezone
 
 from accounts import actions
 from accounts.models import MailedToken, User
 from audit.models import Event
 from mail.models import Mail
 from tests.accounts.outbox import mails, run_reset_jobs, token_for
+from tests.accounts.test_admin_site import admin_of, form_of
 from tests.accounts.test_logging_in import log_in
 from tests.conftest import PASSWORD, Api
 
@@ -137,6 +139,19 @@ def test_links_that_went_to_the_old_address_end_with_it(api: Api, alice: User) -
     wish(alice)
     assert verify(token_for(alice, "change_email")) == "ok"
     assert verify(token_for(alice, "verify_email")) == "link_invalid"
+    body = {"token": token_for(alice, "password_reset"), "new_password": "an entirely different phrase"}
+    assert api.post("/api/v1/auth/password/reset/confirm/", body).json()["code"] == "link_invalid"
+
+
+def test_an_address_that_staff_typed_is_not_confirmed(api: Api, alice: User, root: User) -> None:
+    api.post("/api/v1/auth/password/reset/", {"email": "alice@example.org"})
+    run_reset_jobs()
+    User.objects.filter(pk=alice.pk).update(email_verified_at=timezone.now())
+    client = admin_of(root)
+    answer = client.post(f"/admin/accounts/user/{alice.pk}/change/", form_of(client, alice, email=NEW))
+    assert answer.status_code == 302
+    me = api.as_(alice).get(ME).json()
+    assert (me["email"], me["email_verified"]) == (NEW, False)
     body = {"token": token_for(alice, "password_reset"), "new_password": "an entirely different phrase"}
     assert api.post("/api/v1/auth/password/reset/confirm/", body).json()["code"] == "link_invalid"
 

@@ -50,6 +50,11 @@ def start(*command: str, tmp_path: Path | None = None, **changes: str | None) ->
             "LECTERN_ALLOWED_ORIGINS holds '*': it should be a comma-separated list of or",
         ),
         ("LECTERN_ALLOWED_ORIGINS", "https://app.example.org/x", "LECTERN_ALLOWED_ORIGINS holds 'https://app.exam"),
+        (
+            "LECTERN_ACCOUNT_URL",
+            "app.example.org/account",
+            "LECTERN_ACCOUNT_URL is 'app.example.org/account': it should",
+        ),
         ("LECTERN_LOG_LEVEL", "loud", "LECTERN_LOG_LEVEL is 'loud': it should be one of debug, info, warning"),
         ("LECTERN_MEDIA_ROOT", None, "LECTERN_MEDIA_ROOT is missing: it should be the folder of packaged videos"),
         ("LECTERN_SANDBOX_SECRET", None, "LECTERN_SANDBOX_SECRET is missing"),
