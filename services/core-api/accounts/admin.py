@@ -228,7 +228,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(LecternModelAdmin, DjangoGroupAdmin):  # type: ignore[type-arg]  # ditto
+class GroupAdmin(LecternModelAdmin, DjangoGroupAdmin):
     """Roles. Who may edit them gives no more than they have."""
 
     form = GroupForm

@@ -25,7 +25,7 @@ class Kinds(admin.SimpleListFilter):
     title = parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(kind.value, str(kind.label)) for kind in Kind]
+        return [(kind.value, kind.value.replace("_", " ")) for kind in Kind]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
         return queryset.filter(kind=self.value()) if self.value() else queryset
@@ -41,12 +41,12 @@ class EventList(ChangeList):
 
 @admin.register(Event)
 class EventAdmin(ReadOnlyModelAdmin):
-    list_display = ["at", "summary", "subject", "reason", "address", "kind"]
+    list_display = ["when", "summary", "subject", "reason", "address"]
     list_filter = [Kinds, "at"]
     search_fields = ["id"]  # shows the search box; get_search_results says what it finds
     search_help_text = "A username, an e-mail address, or the id of an event or of what it was done to."
     ordering = ["-id"]  # version 7: newest first
-    fields = ["at", "summary", "kind", "actor", "subject", "address", "request_id", "what"]
+    fields = ["when", "summary", "kind", "actor", "subject", "address", "request_id", "what"]
     list_per_page = 100
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -78,6 +78,10 @@ class EventAdmin(ReadOnlyModelAdmin):
     def links(self, request: HttpRequest, obj: Event) -> list[tuple[str, str]]:
         return []
 
+    @admin.display(description="when (UTC)", ordering="id")
+    def when(self, event: Event) -> str:
+        return f"{event.at:%Y-%m-%d %H:%M:%S}"
+
     @admin.display(description="what happened")
     def summary(self, event: Any) -> str:
         return str(event.told.summary)
@@ -88,7 +92,9 @@ class EventAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description="done to")
     def subject(self, event: Any) -> str | SafeString:
-        return _linked(event.subject_type, event.subject_id, event.told.subject) if event.subject_type else "nobody known"
+        return (
+            _linked(event.subject_type, event.subject_id, event.told.subject) if event.subject_type else "nobody known"
+        )
 
     @admin.display
     def reason(self, event: Event) -> str:

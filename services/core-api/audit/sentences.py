@@ -27,37 +27,48 @@ NAMED_BY = {
     "support.category": "name",
     "payments.creditpack": "name",
 }
+# {subject} is who or what it was done to, {whose} the same as an owner; {actor} did it; the rest is the event's detail.
+# A kind that has no sentence here is told by its name.
 SENTENCES: dict[str, str] = {
-    Kind.REGISTERED: "{subject} registered",
-    Kind.LOGIN: "{subject} logged in",
+    Kind.REGISTERED: "{actor} registered",
+    Kind.LOGIN: "{actor} logged in",
     Kind.LOGIN_FAILED: "A login as {subject} failed",
     Kind.LOGIN_REFUSED: "A login as {subject} was refused, after too many attempts",
-    Kind.LOGOUT: "{subject} logged out",
+    Kind.LOGOUT: "{actor} logged out",
     Kind.LOGOUT_EVERYWHERE: "{actor} logged {subject} out everywhere",
-    Kind.TOKEN_REUSED: "A refresh token of {subject} was used a second time: somebody may have stolen it",
-    Kind.PASSWORD_CHANGED: "{actor} changed the password of {subject}",
+    Kind.SESSION_ENDED: "{actor} ended one of their own logins",
+    Kind.TOKEN_REUSED: "A refresh token of {subject} was used again: somebody may have stolen it",
+    Kind.PASSWORD_CHANGED: "{actor} changed {whose} password",
     Kind.PASSWORD_RESET_ASKED: "Somebody asked for a new password for {subject}",
-    Kind.PASSWORD_RESET: "{subject} chose a new password, by a link in a mail",
-    Kind.EMAIL_CHANGED: "{actor} changed the e-mail address of {subject}",
-    Kind.EMAIL_VERIFIED: "{subject} verified their e-mail address",
-    Kind.TOTP_ADDED: "{actor} set up one-time codes for {subject}",
-    Kind.TOTP_REMOVED: "{actor} took one-time codes away from {subject}",
+    Kind.PASSWORD_RESET: "{actor} chose a new password, by a link in a mail",
+    Kind.EMAIL_CHANGE_ASKED: "{actor} asked for another e-mail address",
+    Kind.EMAIL_CHANGED: "{actor} changed {whose} e-mail address",
+    Kind.EMAIL_VERIFIED: "{actor} confirmed their e-mail address",
+    Kind.TOTP_ADDED: "{actor} set up an authenticator app",
+    Kind.TOTP_REMOVED: "{actor} removed {whose} authenticator app",
+    Kind.RECOVERY_CODES_REPLACED: "{actor} replaced {whose} recovery codes",
+    Kind.FAILED_LOGINS_FORGOTTEN: "{actor} had {whose} failed logins forgotten",
     Kind.DEACTIVATED: "{actor} deactivated {subject}",
     Kind.ACTIVATED: "{actor} reactivated {subject}",
     Kind.ROLES_CHANGED: "{actor} changed what {subject} may do",
     Kind.KEY_ROTATED: "{actor} rotated the signing key",
-    Kind.EXPORT: "{actor} exported the data of {subject}",
+    Kind.EXPORT: "{actor} exported {whose} data",
     Kind.ERASED: "{actor} erased {subject}",
     Kind.ADMIN_ADDED: "{actor} added {subject}",
     Kind.ADMIN_CHANGED: "{actor} changed {subject}",
     Kind.ADMIN_DELETED: "{actor} deleted {subject}",
     Kind.ENROLMENT_GRANTED: "{actor} granted {subject} a course",
-    Kind.ENROLMENT_REVOKED: "{actor} revoked an enrolment of {subject}",
-    Kind.ENROLMENT_EXTENDED: "{actor} extended an enrolment of {subject}",
-    Kind.WALLET_ADJUSTED: "{actor} adjusted {subject}'s wallet by {credits}",
+    Kind.ENROLMENT_REVOKED: "{actor} revoked {whose} enrolment",
+    Kind.ENROLMENT_EXTENDED: "{actor} extended {whose} enrolment",
+    Kind.APPROVAL_ASKED: "{actor} proposed {what} for {subject}",
+    Kind.APPROVAL_GIVEN: "{actor} approved {what} for {subject}",
+    Kind.APPROVAL_REFUSED: "{actor} refused {what} for {subject}",
+    Kind.WALLET_ADJUSTED: "{actor} adjusted {whose} wallet by {credits}",
     Kind.PROMOTION_GRANTED: "{actor} gave {subject} {credits} promotional credits",
     Kind.REFUND: "{actor} refunded {credits} credits to {subject}",
-    Kind.PLAYBACK_ENDED: "{actor} ended a playback of {subject}",
+    Kind.CLAWBACK: "{credits} credits of {subject} went back with the money",
+    Kind.PAYMENT_HANDLED: "{actor} handled {subject} by hand",
+    Kind.PLAYBACK_ENDED: "{actor} ended {whose} playback",
     Kind.PACKAGING_RETRIED: "{actor} had {subject} packaged again",
     Kind.MAIL_SENT_AGAIN: "{actor} had a mail to {subject} sent again",
 }
@@ -90,6 +101,7 @@ def _tell(event: Event, names: Names) -> Told:
         sentence = "{actor}: " + event.kind.replace("_", " ") + (", {subject}" if event.subject_type else "")
     by_themselves = own and sentence.startswith("{actor}")
     words |= {"actor": actor, "subject": "themselves" if by_themselves else subject}
+    words["whose"] = "their own" if by_themselves else f"{subject}'s"
     return Told(actor, subject, sentence.format_map(words))
 
 

@@ -9,6 +9,7 @@ from django.contrib.admin.actions import delete_selected as django_delete_select
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 from accounts.second_factor_site import SecondFactorSite
 
@@ -32,7 +33,7 @@ class LecternAdminSite(SecondFactorSite):
         super().__init__(name)
         self.add_action(delete_selected, "delete_selected")
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from config.dashboard import dashboard  # imports the apps' models, which are not ready when the site is made
 
         shown = dashboard(cast("User", request.user))

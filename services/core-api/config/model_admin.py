@@ -49,6 +49,10 @@ class LecternModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's
         """Whether this row is one that the viewer's confirmed actions may touch; the action's permission they have."""
         return True
 
+    def is_worth_offering(self, action: str, obj: Any) -> bool:
+        """Whether the page of this row shows a button for the action. In the list it is there for every row."""
+        return True
+
     def described(self, obj: Any) -> str:
         """How a confirmation names a row."""
         return str(obj)
@@ -60,14 +64,17 @@ class LecternModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's
         query = urlencode({"subject_type": obj._meta.label_lower, "subject_id": obj.pk})
         return [("Audit log", f"{reverse('admin:audit_event_changelist')}?{query}")]
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> Any:
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Adds the row's buttons and links to its page (templates/admin/change_form.html)."""
         if (obj := kwargs.get("obj")) is not None and kwargs.get("change"):
-            actions = self.get_actions(request).items() if self.may_act_on(request, obj) else []
+            actions: Any = self.get_actions(request).items() if self.may_act_on(request, obj) else []
             context["row_actions"] = [
-                (name, description) for name, (act, _, description) in actions if getattr(act, "row_button", False)
+                (name, description)
+                for name, (act, _, description) in actions
+                if getattr(act, "row_button", False) and self.is_worth_offering(name, obj)
             ]
             context["links"] = self.links(request, obj)
-        return super().render_change_form(request, context, **kwargs)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         record(Kind.ADMIN_ADDED, actor=request.user, subject=obj)

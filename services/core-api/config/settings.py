@@ -74,6 +74,7 @@ INSTALLED_APPS = [
     "payments",
     "support",
     "published",
+    "approvals",
     "books",
     "audit",
     "mail",
@@ -181,6 +182,8 @@ if bool(STRIPE_SECRET_KEY) != bool(STRIPE_WEBHOOK_SECRETS):
     _lacking = "LECTERN_STRIPE_WEBHOOK_SECRET" if STRIPE_SECRET_KEY else "LECTERN_STRIPE_SECRET_KEY"
     stop(_lacking, "is missing", "set together with the other one of Stripe's two secrets, or both left out")
 
+APPROVAL_LIMIT = env.number("LECTERN_APPROVAL_LIMIT", "a number of credits", 1000)
+
 # --- Mail --------------------------------------------------------------------------------------------------------
 _email_url = env.email("EMAIL_URL", "the mail server, smtp+tls://user:password@host:587")
 MAIL_IS_SENT = bool(_email_url)  # else it stays in the outbox, for admins to read
@@ -279,6 +282,7 @@ CORS_URLS_REGEX = r"^/(api|\.well-known)/"  # not the admin site
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = "config.formats"
 LOG_LEVEL = env.choice("LECTERN_LOG_LEVEL", ["debug", "info", "warning"], "info").upper()
 LOGGING_CONFIG = "config.logs.configure"
 LOGGING = {"level": LOG_LEVEL}

@@ -32,6 +32,9 @@ class EnrolmentAdmin(ReadOnlyModelAdmin):
         ended = f", ended on {obj.ended_at:%Y-%m-%d}" if obj.ended_at else ""
         return f"{obj} ({obj.get_source_display().lower()}, {until}{ended})"
 
+    def is_worth_offering(self, action: str, obj: Enrolment) -> bool:
+        return obj.ended_at is None
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("learning.add_enrolment") and request.user.has_perm("accounts.view_user")
 

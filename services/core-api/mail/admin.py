@@ -24,7 +24,7 @@ class MailAdmin(ReadOnlyModelAdmin):
     ordering = ["-id"]  # version 7: newest first
     actions = ["send_again"]
 
-    def get_fields(self, request: HttpRequest, obj: Mail | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Mail | None = None) -> Any:
         """A link in a mail may be worth a log-in, so staff's mails are read by superusers alone: nobody becomes another."""
         readable = obj is not None and (request.user.is_superuser or not (obj.user.is_staff or obj.user.is_superuser))
         about = ["user", "to", "kind", "subject"]
@@ -36,6 +36,9 @@ class MailAdmin(ReadOnlyModelAdmin):
 
     def described(self, obj: Mail) -> str:
         return f"“{obj.subject}” to {obj.user} ({obj.status})"
+
+    def is_worth_offering(self, action: str, obj: Mail) -> bool:
+        return obj.status == Mail.Status.FAILED
 
     def has_send_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("mail.change_mail")

@@ -33,6 +33,9 @@ class VideoAssetAdmin(ReadOnlyModelAdmin):
     def percent(self, asset: VideoAsset) -> str:
         return f"{asset.progress} %"
 
+    def is_worth_offering(self, action: str, obj: VideoAsset) -> bool:
+        return obj.status == VideoAsset.Status.FAILED
+
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("courses.manage_all")
 

@@ -60,6 +60,9 @@ class PlaybackSessionAdmin(ReadOnlyModelAdmin):
     def described(self, obj: PlaybackSession) -> str:
         return f"{self.person(obj)}: {obj.lesson}, since {obj.started_at:%Y-%m-%d %H:%M} UTC"
 
+    def is_worth_offering(self, action: str, obj: PlaybackSession) -> bool:
+        return obj.ended_at is None
+
     @confirmed("End playback", "It stops within a second. They can start anew.", permission="end", form=ReasonForm)
     def end_playback(self, request: HttpRequest, playback: PlaybackSession, given: dict[str, Any]) -> str:
         done = do_end_playback(playback, cast(User, request.user), given["reason"])

@@ -26,7 +26,7 @@ class SkillInline(admin.TabularInline):  # type: ignore[type-arg]  # ditto
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """The categories are few, and asked for once instead of by each row."""
-        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
         field.choices = list(field.choices)
         return field
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.models import Permission
 from django.test import Client
+
+from accounts.models import User
+
+
+def permit(user: User, *names: str) -> User:
+    """Gives somebody permissions (`accounts.view_user`) of their own."""
+    for name in names:
+        app, codename = name.split(".")
+        user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    return user
 
 
 def ask(client: Client, path: str, action: str, *rows: Any, **more: Any) -> Any:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
 from accounts.models import LoginSession, User
+from audit.models import Event
+from mail.actions import do_queue
 from tests.accounts.test_logging_in import bearer, log_in
-from tests.admin_pages import act, ask
+from tests.admin_pages import act, ask, permit
 from tests.conftest import PASSWORD, Api
 
 USERS = "/admin/accounts/user/"
@@ -159,3 +161,57 @@ def test_a_helper_can_neither_become_nor_touch_a_superuser(helper: User, root: U
     root.refresh_from_db()
     assert root.is_active
     assert root.check_password(PASSWORD)
+
+
+@pytest.fixture
+def steward(make_person) -> User:
+    """Staff who hand out roles: they may edit people and groups, and hold what finance holds."""
+    user: User = make_person("steward", "finance", is_staff=True)
+    return permit(user, "accounts.view_user", "accounts.change_user", "auth.view_group", "auth.change_group")
+
+
+def roles_changed() -> list[tuple[Any, str, dict[str, Any]]]:
+    return [(event.actor_id, event.subject_id, event.detail) for event in Event.objects.filter(kind="roles_changed")]
+
+
+def test_who_hands_out_roles_gives_no_more_than_they_have(steward: User, alice: User) -> None:
+    client = admin_of(steward)
+    finance, admins = Group.objects.get(name="finance"), Group.objects.get(name="admin")
+    page = f"{USERS}{alice.pk}/change/"
+    refused = client.post(page, form_of(client, alice, groups=[admins.pk], name="Alice"))
+    assert "You cannot give what you do not have: " in str(refused.context["adminform"].form.errors)
+    answer = client.post(page, form_of(client, alice, groups=[finance.pk], is_staff="on"))
+    assert answer.status_code == 302
+    alice.refresh_from_db()
+    assert (list(alice.groups.all()), alice.is_staff) == ([finance], True)
+    assert roles_changed() == [
+        (steward.pk, str(alice.pk), {"is_staff": True, "groups_added": ["finance"], "groups_removed": []})
+    ]
+
+
+def test_a_role_is_edited_within_what_the_editor_has(steward: User) -> None:
+    client = admin_of(steward)
+    group = Group.objects.get(name="support_agent")
+    held = list(group.permissions.values_list("pk", flat=True))
+    page = f"/admin/auth/group/{group.pk}/change/"
+    delete = Permission.objects.get(codename="delete_course")
+    refused = client.post(page, {"name": group.name, "permissions": [*held, delete.pk]})
+    assert "courses.delete_course" in str(refused.context["adminform"].form.errors)
+    adjust = Permission.objects.get(codename="adjust")
+    assert client.post(page, {"name": group.name, "permissions": [*held, adjust.pk]}).status_code == 302
+    assert group.permissions.filter(pk=adjust.pk).exists()
+    detail = {"permissions_added": ["adjust"], "permissions_removed": []}
+    assert roles_changed() == [(steward.pk, str(group.pk), detail)]
+    assert not Event.objects.filter(kind="admin_changed", detail__has_key="name").exists()
+
+
+def test_the_mail_of_a_member_of_staff_is_for_superusers_to_read(make_person, root: User, alice: User) -> None:
+    carol = permit(make_person("carol", is_staff=True), "mail.view_mail", "mail.change_mail")
+    to_root = do_queue("password_reset", root, "Your password", "https://example.org/reset/worth-a-login")
+    to_alice = do_queue("password_reset", alice, "Your password", "https://example.org/reset/of-alice")
+    client = admin_of(carol)
+    assert "of-alice" in client.get(f"/admin/mail/mail/{to_alice.pk}/change/").content.decode()
+    page = client.get(f"/admin/mail/mail/{to_root.pk}/change/").content.decode()
+    assert "worth-a-login" not in page
+    assert "only superusers read it" in page
+    assert "worth-a-login" in admin_of(root).get(f"/admin/mail/mail/{to_root.pk}/change/").content.decode()
