@@ -26,6 +26,7 @@ NAMED_BY = {
     "courses.category": "name",
     "support.category": "name",
     "payments.creditpack": "name",
+    "payments.providerevent": "event_id",
 }
 # {subject} is who or what it was done to, {whose} the same as an owner; {actor} did it; the rest is the event's detail.
 # A kind that has no sentence here is told by its name.
@@ -66,6 +67,7 @@ SENTENCES: dict[str, str] = {
     Kind.WALLET_ADJUSTED: "{actor} adjusted {whose} wallet by {credits}",
     Kind.PROMOTION_GRANTED: "{actor} gave {subject} {credits} promotional credits",
     Kind.REFUND: "{actor} refunded {credits} credits to {subject}",
+    Kind.TOPUP_REFUND: "{actor} refunded a top-up of {subject}: {credits} credits",
     Kind.CLAWBACK: "{credits} credits of {subject} went back with the money",
     Kind.PAYMENT_HANDLED: "{actor} handled {subject} by hand",
     Kind.PLAYBACK_ENDED: "{actor} ended {whose} playback",

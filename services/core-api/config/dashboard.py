@@ -124,8 +124,9 @@ def _waiting_mails() -> Figure:
 
 
 def _quarantined() -> Figure:
-    quarantined = ProviderEvent.objects.filter(outcome=ProviderEvent.Outcome.QUARANTINED).count()
-    url = reverse("admin:payments_providerevent_changelist") + "?outcome__exact=quarantined"
+    waiting = ProviderEvent.objects.filter(outcome=ProviderEvent.Outcome.QUARANTINED, handled_at__isnull=True)
+    quarantined = waiting.count()
+    url = reverse("admin:payments_providerevent_changelist") + "?waiting=yes"
     return Figure("Payments in quarantine", quarantined, "they match no top-up", url, alarming=quarantined > 0)
 
 

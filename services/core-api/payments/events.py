@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import structlog
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.models import User
+from audit.actions import record
+from audit.kinds import Kind
 from mail.actions import do_alert_admins
 from payments.models import ProviderEvent, TopUp
 from payments.providers import providers
@@ -53,7 +56,7 @@ def apply_event(provider: str, event: Event) -> None:
 
 def _learn_of_payment(event: Event) -> None:
     """A refund or dispute that overtook its payment's own event: the provider is asked about the payment first."""
-    topup = TopUp.objects.filter(pk=event.topup_id).first()
+    topup = TopUp.objects.filter(pk=event.topup_id).first() if event.topup_id else None
     if topup and topup.status not in (Status.PAID, Status.REFUNDED) and topup.provider in providers():
         refresh_topup(topup)
 
@@ -144,3 +147,10 @@ def do_quarantine(provider: str, event: Event, detail: str) -> None:
         f"Event: {event.id} ({event.kind})\nTop-up: {event.topup_id or 'none'}\nWhat is wrong: {detail}\n\n"
         "In the admin site, under Payments, Provider events, it says what to do next.",
     )
+
+
+def do_note_handled(event: ProviderEvent, by: User) -> None:
+    """An admin has dealt with an event in quarantine."""
+    with transaction.atomic():
+        if ProviderEvent.objects.filter(pk=event.pk, handled_at__isnull=True).update(handled_at=timezone.now()):
+            record(Kind.PAYMENT_HANDLED, actor=by, subject=event)

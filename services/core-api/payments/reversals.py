@@ -71,8 +71,9 @@ def do_begin(
     about = {"reference": reference, "requested_by": by, "reason": reason}
     reversal = Reversal.objects.create(topup=topup, kind=kind, amount=amount, credits=credits, **about)
     _do_take(wallet, reversal)
-    audited = AuditKind.REFUND if kind == Kind.REFUND else AuditKind.CLAWBACK
-    record(audited, actor=by, subject=topup, amount=amount, credits=credits, owed=reversal.owed, reason=reason)
+    audited = AuditKind.TOPUP_REFUND if kind == Kind.REFUND else AuditKind.CLAWBACK
+    moved = {"topup": str(topup.pk), "amount": amount, "credits": credits, "owed": reversal.owed}
+    record(audited, actor=by, subject=topup.user, **moved, reason=reason)
     if not takes_nothing:
         do_tell_begun(reversal)
     return reversal

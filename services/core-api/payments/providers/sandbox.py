@@ -109,8 +109,12 @@ class Sandbox:
             "currency": str(event["currency"]),
         }
         if about in Reversal.Kind.values:
-            ours = uuid.UUID(event["asked_as"]) if event["asked_as"] else None
-            what = {"stage": Reversal.Stage(state), "reference": str(event["reversal"]), "reversal_id": ours}
-            return Event(kind="refund" if about == "refund" else "dispute", **what, **common)
+            return Event(
+                kind="refund" if about == "refund" else "dispute",
+                stage=Reversal.Stage(state),
+                reference=str(event["reversal"]),
+                reversal_id=uuid.UUID(event["asked_as"]) if event["asked_as"] else None,
+                **common,
+            )
         kind: EventKind = "paid" if state == "paid" else "failed" if state == "failed" else "other"
         return Event(kind=kind, reference=str(event["payment"]), **common)

@@ -2,9 +2,11 @@
 
 import pytest
 
-from payments.models import ProviderEvent, SandboxPayment, TopUp
+from audit.models import Event
+from payments.models import ProviderEvent, SandboxPayment, SandboxReversal, TopUp
 from tests import books
-from tests.payments.conftest import event_of, send
+from tests.admin_pages import act, ask, permit
+from tests.payments.conftest import event_of, reversal_of, send, status_of, wallet_of
 from wallet.models import Order, Posting, Wallet
 
 
@@ -77,3 +79,48 @@ def test_a_pack_can_be_changed_but_not_its_code(site, db):
     page = site.get("/admin/payments/creditpack/small/change/").content.decode()
     assert 'name="credits"' in page
     assert 'name="code"' not in page
+
+
+def test_finance_refunds_a_top_up_there_once_however_often_they_click(client, alice, fiona, paid):
+    permit(fiona, "payments.view_topup")
+    client.force_login(fiona)
+    told = act(client, "/admin/payments/topup/", "refund", paid["id"], times=2, reason="Asked for")
+    assert told == ["100 credits for alice is refunded."] * 2
+    assert (status_of(paid), wallet_of(alice)[0], SandboxReversal.objects.count()) == ("refunded", 0, 1)
+
+
+def test_what_is_not_paid_cannot_be_refunded_there(client, fiona, topup):
+    permit(fiona, "payments.view_topup")
+    client.force_login(fiona)
+    page = ask(client, "/admin/payments/topup/", "refund", topup["id"])
+    assert page.context["allowed"] == []
+
+
+def test_a_refusal_is_told_there(client, alice, fiona, paid):
+    books.give(alice, -1)
+    permit(fiona, "payments.view_topup")
+    client.force_login(fiona)
+    (told,) = act(client, "/admin/payments/topup/", "refund", paid["id"], reason="Asked for")
+    assert "99 of the 100" in told
+
+
+def test_an_event_in_quarantine_says_what_to_do_and_is_dealt_with(site, api, root, topup):
+    send(api, event_of(topup, id="evt_wrong", amount=1))
+    event = ProviderEvent.objects.get()
+    page = f"/admin/payments/providerevent/{event.pk}/change/"
+    assert "Either refund the payment there" in site.get(page).content.decode()
+    waiting = "/admin/payments/providerevent/?waiting=yes"
+    assert "evt_wrong" in site.get(waiting).content.decode()
+    act(site, "/admin/payments/providerevent/", "deal_with", event, times=2)
+    assert "evt_wrong" not in site.get(waiting).content.decode()
+    assert Event.objects.get(kind="payment_handled").actor_id == root.pk
+    assert "somebody dealt with it" in site.get(page).content.decode()
+
+
+def test_admins_see_who_owes(site, api, alice, paid):
+    assert "alice" not in site.get("/admin/payments/reversal/?owing=yes").content.decode()
+    books.give(alice, -70)
+    send(api, reversal_of(paid))
+    page = site.get("/admin/payments/reversal/?owing=yes").content.decode()
+    assert "alice" in page
+    assert ">70<" in page

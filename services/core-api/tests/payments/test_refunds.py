@@ -36,7 +36,7 @@ def test_finance_refunds_a_top_up(api, alice, fiona, paid):
     movement = api.as_(alice).get("/api/v1/wallet/transactions/").json()["results"][0]
     assert (movement["kind"], movement["amount"], movement["topup"]) == ("topup_refund", -100, paid["id"])
     assert Posting.objects.get(kind="topup_refund").credit.code == "clearing:sandbox"
-    assert Event.objects.get(kind="refund").actor_id == fiona.pk
+    assert Event.objects.get(kind="topup_refund").actor_id == fiona.pk
     assert "10.00 EUR" in Mail.objects.get(user=alice).text
 
 
