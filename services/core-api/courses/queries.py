@@ -117,12 +117,15 @@ def _may_open_all(user: Viewer, course: Course) -> bool:
     return user.has_perm("media.watch_any") or managed(user).filter(pk=course.pk).exists()
 
 
-def bundles_on_sale() -> QuerySet[Bundle]:
-    """Published ones whose courses are all on sale, with their courses in the order of their titles."""
+def bundles_on_sale(viewer: Viewer | None = None) -> QuerySet[Bundle]:
+    """Published ones whose courses are all on sale, with these in the order of their titles and as `viewer` has them."""
+    courses = Course.objects.order_by("title", "slug")
+    if viewer is not None:
+        courses = courses.annotate(enrolled=enrolled(viewer))
     members = Course.objects.filter(bundles=OuterRef("pk"))
     return Bundle.objects.filter(
         Exists(members), ~Exists(members.exclude(status=Course.Status.PUBLISHED)), status=Bundle.Status.PUBLISHED
-    ).prefetch_related(Prefetch("courses", Course.objects.order_by("title", "slug")))
+    ).prefetch_related(Prefetch("courses", courses))
 
 
 def _one(courses: QuerySet[Course]) -> Course:

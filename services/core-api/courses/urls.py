@@ -1,8 +1,10 @@
 from django.urls import path
 
-from courses import api
+from courses import api, bundles_api
 
 urlpatterns = [
+    path("api/v1/bundles/", bundles_api.Bundles.as_view()),
+    path("api/v1/bundles/<slug:slug>/", bundles_api.OneBundle.as_view()),
     path("api/v1/courses/", api.CoursesView.as_view()),
     path("api/v1/courses/<slug:slug>/", api.CourseView.as_view()),
     path("api/v1/courses/<slug:slug>/publish/", api.PublishView.as_view()),

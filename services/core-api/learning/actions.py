@@ -4,37 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts.models import User
-from courses.models import Course
 from learning.errors import AlreadyEnrolled
 from learning.models import Enrolment
 from wallet.models import OrderLine
-
-BOUGHT = (Enrolment.Source.ORDER, Enrolment.Source.BUNDLE, Enrolment.Source.FREE)
-
-
-class Had(NamedTuple):
-    """Which of some courses a person has."""
-
-    courses: set[uuid.UUID]  # without an end, or bought and running: not to be sold to them
-    over: list[uuid.UUID]  # bought enrolments in these courses that are over, but not ended yet
-
-
-def had(user: User, courses: Iterable[Course]) -> Had:
-    """Which of these courses are not to be sold to the person. Who was lent one until a day may buy it."""
-    answer = Had(set(), [])
-    for enrolment in Enrolment.objects.filter(user=user, course__in=[it.pk for it in courses], ended_at__isnull=True):
-        expired = enrolment.valid_until is not None and enrolment.valid_until <= timezone.now()
-        if enrolment.source in BOUGHT and expired:
-            answer.over.append(enrolment.pk)
-        elif enrolment.source in BOUGHT or enrolment.valid_until is None:
-            answer.courses.add(enrolment.course_id)
-    return answer
 
 
 def do_enrol_lines(user: User, lines: Iterable[OrderLine], source: Enrolment.Source) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import NamedTuple
+from uuid import UUID
+
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
@@ -10,6 +14,8 @@ from accounts.models import User
 from courses.models import Course
 from learning.models import Enrolment
 from privacy.sections import Section, rows
+
+BOUGHT = (Enrolment.Source.ORDER, Enrolment.Source.BUNDLE, Enrolment.Source.FREE)
 
 
 def running(user: User | AnonymousUser) -> QuerySet[Enrolment]:
@@ -23,6 +29,27 @@ def running(user: User | AnonymousUser) -> QuerySet[Enrolment]:
 def has_access(user: User | AnonymousUser, course: Course) -> bool:
     """Whether the person has the course now, for whatever reason."""
     return running(user).filter(course=course).exists()
+
+
+class Had(NamedTuple):
+    """Which of some courses a person has."""
+
+    courses: set[UUID]  # without an end, or bought and running: not to be sold to them
+    over: list[UUID]  # bought enrolments in these courses that are over, but not ended yet
+
+
+def had(user: User | AnonymousUser, courses: Iterable[UUID]) -> Had:
+    """Which of these courses are not to be sold to the person. Who was lent one until a day may buy it."""
+    answer = Had(set(), [])
+    if not isinstance(user, User):
+        return answer
+    for enrolment in Enrolment.objects.filter(user=user, course__in=list(courses), ended_at__isnull=True):
+        expired = enrolment.valid_until is not None and enrolment.valid_until <= timezone.now()
+        if enrolment.source in BOUGHT and expired:
+            answer.over.append(enrolment.pk)
+        elif enrolment.source in BOUGHT or enrolment.valid_until is None:
+            answer.courses.add(enrolment.course_id)
+    return answer
 
 
 def enrolled(user: User | AnonymousUser) -> Exists:

@@ -1,4 +1,4 @@
-"""Wallets, orders and postings in the admin site: to be read. Credit moves through actions alone."""
+"""Wallets, orders and postings in the admin site: to be read, since credit moves through actions alone. Coupons: to be made."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest
 
 from accounts.models import User
 from config.confirmation import confirmed
-from config.model_admin import ReadOnlyModelAdmin
-from wallet.models import Order, OrderLine, Posting, Wallet
+from config.model_admin import LecternModelAdmin, ReadOnlyModelAdmin
+from wallet.models import Coupon, Lot, Order, OrderLine, Posting, Wallet
 from wallet.staff import AdjustForm, adjust_once
 
 
@@ -39,15 +40,30 @@ class PostingInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's 
         return request.user.has_perm("wallet.view_posting")
 
 
+class LotInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+    """The promotional credit of a wallet, the newest first."""
+
+    model = Lot
+    fields = ("amount", "remaining", "expires_at", "created_at")
+    readonly_fields = fields
+    ordering = ["-created_at"]
+    extra = 0
+    max_num = 0
+    can_delete = False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("wallet.view_posting")
+
+
 @admin.register(Wallet)
 class WalletAdmin(ReadOnlyModelAdmin):
     list_display = ["user", "balance", "frozen", "head_seq"]
     list_select_related = ["user"]
     list_filter = ["frozen"]
     search_fields = ["user__username", "user__email"]
-    ordering = ["-account"]  # the primary key; by name it would sort all wallets for each page
-    fields = ["user", "balance", "frozen", "head_seq"]
-    inlines = [PostingInline]
+    ordering = ["-account_id"]  # the primary key; by name it would sort all wallets for each page
+    fields = ["user", "balance", "promotional", "frozen", "head_seq"]
+    inlines = [LotInline, PostingInline]
     actions = ["adjust"]
 
     def described(self, obj: Wallet) -> str:
@@ -70,7 +86,7 @@ class WalletAdmin(ReadOnlyModelAdmin):
 
 class OrderLineInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's class takes no [] at run time
     model = OrderLine
-    fields = ("id", "course", "price", "refunded_at")
+    fields = ("id", "course", "list_price", "discount", "price", "refunded_at")
     readonly_fields = fields
     extra = 0
     max_num = 0
@@ -87,10 +103,11 @@ class OrderLineInline(admin.TabularInline):  # type: ignore[type-arg]  # Django'
 class OrderAdmin(ReadOnlyModelAdmin):
     list_display = ["id", "user", "courses", "price", "refunded", "created_at"]
     list_select_related = ["user"]
-    search_fields = ["id__exact", "user__username", "user__email", "lines__course__title"]
+    search_fields = ["user__username", "user__email"]
+    search_ids = ("pk", "user")
     list_filter = ["created_at"]
     ordering = ["-id"]  # version 7: newest first
-    fields = ["id", "user", "price", "created_at"]
+    fields = ["id", "user", "price", "coupon", "created_at"]
     inlines = [OrderLineInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
@@ -110,7 +127,8 @@ class PostingAdmin(ReadOnlyModelAdmin):
     list_display = ["created_at", "kind", "debit", "credit", "amount", "wallet_seq", "balance_after", "note"]
     list_select_related = ["debit", "credit"]
     list_filter = ["kind"]
-    search_fields = ["id__exact", "order__id__exact", "topup__id__exact", "wallet__user__username"]
+    search_fields = ["wallet__user__username", "wallet__user__email"]
+    search_ids = ("pk", "order", "wallet")
     ordering = ["-id"]  # version 7: newest first, by the primary key's index
     fields = [
         *("id", "created_at", "kind", "debit", "credit", "amount", "wallet", "wallet_seq", "balance_after"),
@@ -124,3 +142,23 @@ class PostingAdmin(ReadOnlyModelAdmin):
     @admin.display(description="previous hash")
     def previous_hash_hex(self, posting: Posting) -> str:
         return bytes(posting.previous_hash or b"").hex()
+
+
+@admin.register(Coupon)
+class CouponAdmin(LecternModelAdmin):
+    list_display = ["code", "percent", "credits", "starts_at", "ends_at", "used", "limit", "limit_per_person"]
+    search_fields = ["code"]
+    ordering = ["-id"]  # version 7: newest first
+    fields = [
+        *("code", "percent", "credits", "courses", "starts_at", "ends_at"),
+        *("limit", "limit_per_person", "used"),
+    ]
+    filter_horizontal = ["courses"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Coupon | None = None) -> list[str]:
+        return ["used", "code"] if obj and obj.used else ["used"]  # orders show the code that they used
+
+    def save_model(self, request: HttpRequest, obj: Coupon, form: ModelForm[Coupon], change: bool) -> None:
+        """Writes what was changed alone: `used` counts on while somebody looks at the form."""
+        columns = {field.name for field in obj._meta.concrete_fields}
+        obj.save(update_fields=columns.intersection(form.changed_data) if change else None)

@@ -116,9 +116,8 @@ class Orders(ListAPIView[Order]):
 
 
 def _buy(buyer: User, body: dict[str, Any]) -> Answer:
-    order, balance = actions.do_purchase(buyer, **body)
-    prefetch_related_objects([order], queries.WITH_LINES)
-    return Answer(201, PlacedOrderSerializer(order, context={"balance": balance}).data)
+    order, lines, balance = actions.do_purchase(buyer, **body)
+    return Answer(201, PlacedOrderSerializer(order, context={"lines": lines, "balance": balance}).data)
 
 
 @extend_schema_view(get=extend_schema(operation_id="order"))

@@ -68,6 +68,11 @@ def offer_of_bundle(slug: str, expected_price: int | None) -> Offer:
     return Offer(bundle.title, Enrolment.Source.BUNDLE, parts_of(bundle))
 
 
+def price_left(bundle: Bundle, had: Collection[UUID]) -> int:
+    """What a bundle costs somebody who has these courses already."""
+    return sum(part.price for part in parts_of(bundle) if part.course.pk not in had)
+
+
 def parts_of(bundle: Bundle) -> list[Part]:
     courses = list(bundle.courses.all())
     return [

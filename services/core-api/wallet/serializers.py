@@ -102,10 +102,20 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 
 
 class PlacedOrderSerializer(OrderSerializer):
+    """A new order. Its lines are given, so that they need not be read back."""
+
+    lines = serializers.SerializerMethodField()
     balance = serializers.SerializerMethodField(help_text="What the wallet holds after the purchase.")
 
     class Meta(OrderSerializer.Meta):
         fields = ["id", "price", "coupon", "balance", "lines", "refunded_at", "created_at"]
+
+    @extend_schema_field(OrderLineSerializer(many=True))
+    def get_lines(self, order: Order) -> list[dict[str, Any]]:
+        return list(OrderLineSerializer(self.context["lines"], many=True).data)
+
+    def get_refunded_at(self, order: Order) -> None:
+        return None
 
     def get_balance(self, order: Order) -> int:
         balance: int = self.context["balance"]

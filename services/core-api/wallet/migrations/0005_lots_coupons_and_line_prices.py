@@ -136,7 +136,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='coupon',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('credits__isnull', True), ('percent__gte', 1), ('percent__lte', 100)), models.Q(('credits__gte', 1), ('percent__isnull', True)), _connector='OR'), name='coupon_percent_or_credits', violation_error_message='Give either a percentage from 1 to 100 or a number of credits.'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('credits__isnull', True), ('percent__gte', 1), ('percent__isnull', False), ('percent__lte', 100)), models.Q(('credits__gte', 1), ('credits__isnull', False), ('percent__isnull', True)), _connector='OR'), name='coupon_percent_or_credits', violation_error_message='Give either a percentage from 1 to 100 or a number of credits.'),
         ),
         migrations.AddConstraint(
             model_name='coupon',
