@@ -40,7 +40,7 @@ class LoginSessionInline(admin.TabularInline):  # type: ignore[type-arg]  # Djan
     SHOWN = 20
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LoginSession]:
-        sessions = super().get_queryset(request)
+        sessions = super().get_queryset(request).select_related("user")
         user = request.resolver_match.kwargs.get("object_id") if request.resolver_match else None
         newest = sessions.filter(user=user).order_by("-last_used_at").values("pk")[: self.SHOWN]
         return sessions.filter(pk__in=newest)

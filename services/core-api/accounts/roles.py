@@ -29,6 +29,7 @@ ROLES: dict[str, list[str]] = {
     "finance": [
         "payments.refund",
         "wallet.adjust",
+        "approvals.view_approval",
         "books.reports",
         "books.view_reconciliation",
         *_viewing("wallet", "wallet", "order", "orderline", "posting"),

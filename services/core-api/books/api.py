@@ -18,16 +18,16 @@ from books.journal import journal, statement
 from books.serializers import PeriodRequest, TrialBalanceLine
 from books.snapshot import one_snapshot
 from books.trial_balance import trial_balance
-from config.openapi import refusal
+from config.openapi import refusals
 from config.permissions import Authenticated, holds
+from config.problems import Invalid
 
 Reports = holds("books.reports")
 CSV = {
     (200, "text/csv"): OpenApiResponse(
-        OpenApiTypes.STR, description="RFC 4180, UTF-8, the first line names the columns."
-    ),
-    422: refusal("The period is not one."),
-}
+        OpenApiTypes.STR, description="RFC 4180, UTF-8; the first line names the columns."
+    )
+} | refusals(Invalid)
 
 
 def csv_file(lines: Iterator[str], name: str) -> StreamingHttpResponse:

@@ -68,6 +68,13 @@ class Environment:
             stop(name, f"is {value!r}", "a whole number above 0")
         return int(value)
 
+    def number(self, name: str, should_be: str, default: int) -> int:
+        """A whole number, zero or above."""
+        value = self.text(name, should_be, str(default))
+        if not value.isascii() or not value.isdecimal():
+            stop(name, f"is {value!r}", should_be)
+        return int(value)
+
     def choice(self, name: str, choices: list[str], default: str) -> str:
         value = self.text(name, "one of " + ", ".join(choices), default).lower()
         if value not in choices:

@@ -20,6 +20,7 @@ urlpatterns = [
     path("", include("media.urls")),
     path("", include("wallet.urls")),
     path("", include("payments.urls")),
+    path("", include("approvals.urls")),
     path("", include("books.urls")),
     path("", include("config.urls_system")),
 ]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from approvals.errors import AnotherPending
+from approvals.serializers import PendingSerializer
 from django.db.models import QuerySet
 from django.http import HttpResponseBase, HttpResponseRedirect
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.parsers import FormParser, JSONParser
 from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
@@ -81,6 +83,11 @@ class OneTopUp(RetrieveAPIView[TopUp]):
         return TopUp.objects.filter(user=person(self.request))
 
 
+NOT_YET = PolymorphicProxySerializer(
+    "TopUpRefundUnderWay", [TopUpSerializer, PendingSerializer], resource_type_field_name=None
+)
+
+
 class TopUpRefund(APIView):
     permission_classes = [holds("payments.refund")]
 
@@ -89,13 +96,14 @@ class TopUpRefund(APIView):
         summary="Refund a top-up",
         description=(
             "Takes its credits back at once, then has the provider give back all of its money that did not go back before. "
-            "202: the provider takes its time; `status` is `refunded` when it is done. Not for one's own top-ups."
+            "202: the provider takes its time, `status` is `refunded` when it is done; or it is above the limit for one "
+            "person, and waits for another one's approval. Not for one's own top-ups."
         ),
         parameters=[IDEMPOTENCY_KEY],
         request=TopUpRefundRequest,
-        responses={200: TopUpSerializer, 202: TopUpSerializer}
+        responses={200: TopUpSerializer, 202: NOT_YET}
         | refusals(
-            *(InsufficientCredit, Forbidden, NotFound, TopUpNotPaid, TopUpDisputed),
+            *(InsufficientCredit, Forbidden, NotFound, TopUpNotPaid, TopUpDisputed, AnotherPending),
             *(ProviderUnavailable, ProviderRefused, *KEY_REFUSALS),
         ),
     )

@@ -6,6 +6,9 @@ import uuid
 from datetime import timedelta
 
 import structlog
+from approvals.models import Approval
+from approvals.proposals import topup_proposal
+from approvals.serializers import pending
 from django.utils import timezone
 
 from accounts.models import User
@@ -32,15 +35,20 @@ PATIENCE = timedelta(minutes=1)  # whoever began a refund asks the provider them
 def refund_topup(key: RequestKey, topup_id: uuid.UUID, reason: str) -> Answer:
     """Takes the credits back and commits so with the key, then has the provider give the money back.
 
-    200: it has; 202: it will, or a bank takes its time. A top-up that was refunded before stays as it is. Raises NotFound,
-    Forbidden (one's own), TopUpNotPaid, TopUpDisputed, InsufficientCredit, KeyReused, Busy, ProviderUnavailable (it is
-    tried again by itself), ProviderRefused (the credits are back).
+    200: it has; 202: it will, since a bank takes its time, or it is above the limit and waits for an approval. A top-up
+    that was refunded before stays as it is. Raises NotFound, Forbidden (one's own), TopUpNotPaid, TopUpDisputed,
+    InsufficientCredit, KeyReused, Busy, ProviderUnavailable (it is tried again by itself), ProviderRefused (the credits
+    are back).
     """
     with money_transaction():
         row = do_claim(key)
         if answer := first_answer(row):
             return answer
-        refund = _resumed(row) or do_begin_refund(topup_id, key.user, reason)
+        refund = _resumed(row)
+        if refund is None and (approval := _proposed(topup_id, key.user, reason)):
+            do_answer(row, pending(approval))
+            return pending(approval)
+        refund = refund or do_begin_refund(topup_id, key.user, reason)
         row.subject = refund.pk if refund else None
         row.save(update_fields=["subject"])
     if refund:
@@ -49,6 +57,19 @@ def refund_topup(key: RequestKey, topup_id: uuid.UUID, reason: str) -> Answer:
             raise ProviderRefused("The payment provider does not refund this. The credits are back in the wallet.")
     with money_transaction():
         return _do_record(row, topup_id)
+
+
+def _proposed(topup_id: uuid.UUID, by: User, reason: str) -> Approval | None:
+    """The proposal that waits for another person's approval; None where `by` may refund it without, or not at all."""
+    topup = TopUp.objects.select_related("user").filter(pk=topup_id, status=TopUp.Status.PAID).first()
+    if (
+        topup is None
+        or topup.user_id == by.pk
+        or topup.reversals.filter(kind=Kind.REFUND, stage=Stage.PENDING).exists()
+    ):
+        return None
+    check_refundable(lock_wallet(topup.user), topup)
+    return topup_proposal(topup, by, reason)
 
 
 def _resumed(row: IdempotencyKey) -> Reversal | None:
@@ -88,10 +109,9 @@ def check_refundable(wallet: Wallet, topup: TopUp) -> int:
     if any(reversal.kind == Kind.DISPUTE for reversal in gone):
         raise TopUpDisputed
     credits = topup.credits - sum(reversal.credits for reversal in gone)
-    if wallet.balance < credits:
-        raise InsufficientCredit(
-            f"The wallet holds {wallet.balance} of the {credits} credits that this would take back."
-        )
+    paid = wallet.balance - wallet.promotional  # nobody gets money for what was a gift
+    if paid < credits:
+        raise InsufficientCredit(f"The wallet holds {paid} of the {credits} paid credits that this would take back.")
     return topup.amount - sum(reversal.amount for reversal in gone)
 
 

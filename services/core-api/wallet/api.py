@@ -5,6 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from approvals.errors import AnotherPending
+from approvals.models import Approval
+from approvals.proposals import do_adjust_or_propose, do_refund_or_propose
+from approvals.serializers import PendingSerializer, pending
 from django.db.models import QuerySet, prefetch_related_objects
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -138,10 +142,13 @@ class OrderRefund(APIView):
     @extend_schema(
         operation_id="refund_order",
         summary="Refund an order, or some of its lines",
-        description="The lines' price returns to the buyer's wallet and their enrolments end. A refunded line stays as it is.",
+        description=(
+            "The lines' price returns to the buyer's wallet and their enrolments end. A refunded line stays as it is. "
+            "202: it is above the limit for one person, and waits for another one's approval."
+        ),
         parameters=[IDEMPOTENCY_KEY],
         request=RefundRequest,
-        responses={200: OrderSerializer} | refusals(NotFound, *KEY_REFUSALS),
+        responses={200: OrderSerializer, 202: PendingSerializer} | refusals(NotFound, AnotherPending, *KEY_REFUSALS),
     )
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         key = request_key(request, "orders.refund", order=pk)
@@ -150,7 +157,9 @@ class OrderRefund(APIView):
 
 
 def _refund(order_id: uuid.UUID, by: User, body: dict[str, Any]) -> Answer:
-    order = actions.do_refund(order_id, by, body["reason"], body.get("lines"))
+    order = do_refund_or_propose(order_id, by, body["reason"], body.get("lines"))
+    if isinstance(order, Approval):
+        return pending(order)
     prefetch_related_objects([order], queries.WITH_LINES)
     return Answer(200, OrderSerializer(order).data)
 
@@ -172,9 +181,11 @@ class WalletAdjustment(APIView):
     @extend_schema(
         operation_id="adjust_wallet",
         summary="Give a person credit, or take some away",
+        description="202: it is above the limit for one person, and waits for another one's approval.",
         parameters=[IDEMPOTENCY_KEY],
         request=AdjustRequest,
-        responses={200: WalletSerializer} | refusals(NotFound, InsufficientCredit, *KEY_REFUSALS),
+        responses={200: WalletSerializer, 202: PendingSerializer}
+        | refusals(NotFound, InsufficientCredit, *KEY_REFUSALS),
     )
     def post(self, request: Request, user: uuid.UUID) -> Response:
         key = request_key(request, "wallets.adjust", user=user)
@@ -183,7 +194,9 @@ class WalletAdjustment(APIView):
 
 
 def _adjust(user: User, by: User, body: dict[str, Any]) -> Answer:
-    wallet = actions.do_adjust(user, body["amount"], by, body["reason"])
+    wallet = do_adjust_or_propose(user, body["amount"], by, body["reason"])
+    if isinstance(wallet, Approval):
+        return pending(wallet)
     return Answer(200, WalletSerializer(wallet).data)
 
 

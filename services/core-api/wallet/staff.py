@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 
+from approvals.models import Approval
+from approvals.proposals import do_adjust_or_propose
 from django import forms
 
 from accounts.models import User
 from config.confirmation import ReasonForm
 from config.problems import Conflict
-from wallet.actions import do_adjust
 from wallet.errors import KeyReused
 from wallet.idempotency import Answer, form_key, once
 from wallet.serializers import MAX_CREDITS
@@ -28,14 +29,21 @@ class AdjustForm(ReasonForm):
         return amount
 
 
-def adjust_once(user: User, by: User, amount: int, reason: str, page: uuid.UUID) -> int:
-    """Adjusts a person's wallet once for each page that was shown, however often it is sent; gives the balance after it.
+def adjust_once(user: User, by: User, amount: int, reason: str, page: uuid.UUID) -> str:
+    """Adjusts a person's wallet once for each page that was shown, however often it is sent; says what came of it.
 
     Raises InsufficientCredit, Busy, and Conflict where the page was used for something else.
     """
     key = form_key(by, "admin.adjust", f"{page}/{user.pk}", amount=amount, reason=reason)
     try:
-        answer = once(key, lambda: Answer(200, {"balance": do_adjust(user, amount, by, reason).balance}))
+        answer = once(key, lambda: _adjust(user, amount, by, reason))
     except KeyReused:
         raise Conflict("This page was used already. Open a new one for another adjustment.") from None
-    return int(answer.body["balance"])
+    return str(answer.body["outcome"])
+
+
+def _adjust(user: User, amount: int, by: User, reason: str) -> Answer:
+    done = do_adjust_or_propose(user, amount, by, reason)
+    if isinstance(done, Approval):
+        return Answer(202, {"outcome": f"That is above the limit: {done} waits for somebody else's approval."})
+    return Answer(200, {"outcome": f"The wallet of {user} holds {done.balance} credits."})

@@ -1,0 +1,18 @@
+"""Refusals of this app."""
+
+from config.problems import Conflict
+
+
+class AnotherPending(Conflict):
+    code, title = "approval_pending", "Another proposal waits"
+    detail = "Another proposal about the same thing waits for a decision. Decide that one first."
+
+
+class Decided(Conflict):
+    code, title = "approval_decided", "Already decided"
+    detail = "This was decided already, in the other way."
+
+
+class NotYours(Conflict):
+    code, title = "approval_own", "Somebody else has to decide"
+    detail = "What you proposed, or what is for yourself, somebody else has to decide."

@@ -1,0 +1,25 @@
+"""When one person's word is not enough."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import Sum
+from django.utils import timezone
+
+from accounts.models import User
+from wallet.models import Posting, Wallet
+
+WITHIN = timedelta(days=1)
+
+
+def needs_approval(by: User, wallet: Wallet, credits: int) -> bool:
+    """Whether `by` needs a second person to move `credits` (given or taken) for somebody with this locked wallet.
+
+    What the same person moved there within a day counts with it, so that a large sum does not pass in small ones.
+    """
+    moved = Posting.objects.filter(wallet=wallet, caused_by=by, created_at__gt=timezone.now() - WITHIN)
+    moved = moved.exclude(caused_by=wallet.user_id)  # one's own purchases
+    before = moved.aggregate(total=Sum("amount"))["total"] or 0
+    return bool(abs(credits) + before > settings.APPROVAL_LIMIT)
