@@ -76,6 +76,8 @@ def erase(person: ErasedPerson) -> None:
     emptied below, or finds the ticket closed.
     """
     assignment.lock()  # lock order as everywhere: this, then tickets' rows
+    if Erasure.objects.filter(user_id=person.id, erased_at=person.erased_at, settled=True).exists():
+        return  # another process was here while this one waited
     for ticket in Ticket.objects.select_for_update(no_key=True).filter(learner_id=person.id).order_by("number"):
         _erase_ticket(ticket, person)
     now = timezone.now()

@@ -96,7 +96,9 @@ def _exchange(token: str, attempt: str) -> Tokens | Problem:
     if known is None:
         return RefreshTokenInvalid()
     # One exchange or log-out of a family at a time: what is read below stays true until the commit.
-    session = LoginSession.objects.select_for_update(of=("self",)).select_related("user").get(pk=known)
+    session = LoginSession.objects.select_for_update(of=("self",)).select_related("user").filter(pk=known).first()
+    if session is None:  # erased meanwhile, with the person
+        return RefreshTokenInvalid()
     row = RefreshToken.objects.get(token_hash=_hash(token))
     now = timezone.now()
     if row.consumed_at is not None:

@@ -18,6 +18,7 @@ from accounts import attempts
 from accounts.models import PasswordResetRequest, User
 from accounts.passwords import check_current_password
 from accounts.roles import ADMIN
+from accounts.sessions import end_sessions
 from audit.actions import record
 from audit.kinds import Kind
 from courses.queries import sole_instructor_of
@@ -103,6 +104,7 @@ def _do_erase(user: User) -> None:
     PasswordResetRequest.objects.filter(Q(email__iexact=user.email) | Q(email__iexact=user.username)).delete()
     do_end_all(user)
     do_forget_checkouts(user)
+    end_sessions(user.login_sessions.all(), "erased")  # waits for refreshes under way, so that none adds a token below
     for relation in belongings():
         relation.related_model._base_manager.filter(**{relation.field.name: user}).delete()
     former = [user.username, user.email]

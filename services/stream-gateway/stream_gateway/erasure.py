@@ -34,7 +34,8 @@ ERASE = """
 
 NOTE = """
     INSERT INTO erasure (user_id, erased_at, settled) VALUES (%(user_id)s, %(erased_at)s, %(settled)s)
-    ON CONFLICT (user_id) DO UPDATE SET erased_at = excluded.erased_at, settled = excluded.settled
+    ON CONFLICT (user_id) DO UPDATE SET erased_at = excluded.erased_at,
+        settled = excluded.settled OR erasure.settled AND erasure.erased_at = excluded.erased_at
 """
 
 log = structlog.stdlib.get_logger("stream-gateway")

@@ -13,7 +13,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from psycopg import sql
 
+from accounts.errors import RefreshTokenInvalid
 from accounts.models import LoginSession, MailedToken, RefreshToken, User
+from accounts.sessions import Client, Tokens, open_session, refresh
 from audit.models import Event
 from courses.models import Course
 from learning.models import Enrolment
@@ -211,6 +213,20 @@ def test_whoever_buys_while_being_erased_gets_it_before_or_not_at_all(committed_
     assert not Enrolment.objects.filter(ended_at__isnull=True).exists()
     assert Wallet.objects.get(user=alice).balance == 0
     books.assert_books_are_right()
+
+
+@pytest.mark.postgres
+def test_refreshing_while_being_erased_leaves_no_login(committed_db, api, alice, at_once):
+    tokens = [open_session(alice, Client(None, "phone")).refresh for _ in range(7)]
+
+    def call(number):
+        return refresh(tokens[number - 1]) if number else erase(alice, alice, forfeit_credit=False)
+
+    erased, *refreshed = at_once(8, call)
+    assert erased is True
+    assert all(isinstance(each, Tokens | RefreshTokenInvalid) for each in refreshed)
+    assert not LoginSession.objects.exists()
+    assert not RefreshToken.objects.exists()
 
 
 def test_every_relation_to_a_person_goes_with_them_or_says_why_it_stays():
