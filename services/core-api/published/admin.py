@@ -35,7 +35,7 @@ class PlaybackSessionAdmin(ReadOnlyModelAdmin):
     list_select_related = ("user", "lesson__section__course")
     search_fields = ("user__username", "user__email", "lesson__title", "=client_address")
     search_ids = ("pk", "user", "lesson")
-    ordering = ("-started_at",)
+    ordering = ("-playback_id",)  # version 7: newest first, by the primary key
     actions = ("end_playback",)
 
     @admin.display(description="user", ordering="user__username")

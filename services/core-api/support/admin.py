@@ -24,10 +24,16 @@ class SkillInline(admin.TabularInline):  # type: ignore[type-arg]  # ditto
     model = Skill
     extra = 0
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Skill]:
+        return super().get_queryset(request).select_related("category", "agent__user")
+
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """The categories are few, and asked for once instead of by each row."""
+        """The categories are few, and asked for once for the page instead of by each row."""
         field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
-        field.choices = list(field.choices)
+        if db_field.name == "category":
+            if not hasattr(request, "categories"):
+                request.categories = list(field.choices)  # type: ignore[attr-defined]  # requests take attributes
+            field.choices = request.categories  # type: ignore[attr-defined]  # ditto
         return field
 
 
@@ -43,7 +49,7 @@ class AgentAdmin(LecternModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
         agents: QuerySet[Agent] = super().get_queryset(request)
-        return agents.prefetch_related("skills__category")
+        return agents.select_related("user").prefetch_related("skills__category")
 
     def answers(self, agent: Agent) -> str:
         return ", ".join(str(skill.category) for skill in agent.skills.all()) or "nothing yet"

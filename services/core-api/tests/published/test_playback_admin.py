@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
 import pytest
 from django.contrib.auth.models import Permission
@@ -55,15 +57,19 @@ def test_the_page_says_what_is_missing_where_stream_gateway_is(committed_db: str
     assert "its migrations have not been run here" in answer.content.decode()
 
 
-def test_sessions_are_listed_with_names_and_filtered(playing: None, root: User) -> None:
+def test_sessions_are_listed_with_names_and_filtered(
+    playing: None, root: User, django_assert_max_num_queries: Any
+) -> None:
     client = admin_of(root)
-    page = client.get(PAGE).content.decode()
+    with django_assert_max_num_queries(12):
+        page = client.get(PAGE).content.decode()
     for text in ("alice", "Safety", "The lathe", "somebody watching a preview"):
         assert text in page
     assert shown(client, playing="yes") == [PLAYBACK]
     assert shown(client, playing="no") == [OVER]
     assert shown(client, q="alice@example.org") == [PLAYBACK]
-    assert client.get(f"{PAGE}{PLAYBACK}/change/").status_code == 200
+    with django_assert_max_num_queries(12):
+        assert client.get(f"{PAGE}{PLAYBACK}/change/").status_code == 200
     assert client.get(f"{PAGE}add/").status_code == client.get(f"{PAGE}{PLAYBACK}/delete/").status_code == 403
 
 
