@@ -108,12 +108,15 @@ def _is_uuid(model: type[Model], name: str) -> bool:
     return isinstance(field.target_field if field.is_relation else field, UUIDField)
 
 
-def what_changed(message: Any) -> dict[str, list[str]]:
-    """`{"fields": ["Email"], "related": ["lesson added"]}` out of Django's change message: labels, no values."""
+def what_changed(message: Any) -> dict[str, Any]:
+    """`{"fields": ["Email"], "related": ["lesson added"]}` out of Django's change message: labels, no values.
+
+    `{"what": "Published."}` where it is a sentence of our own.
+    """
     entries = json.loads(message) if isinstance(message, str) and message.startswith("[") else message
     if not isinstance(entries, list):
-        return {}
-    told: dict[str, list[str]] = {}
+        return {"what": str(message)}
+    told: dict[str, Any] = {}
     for entry in entries:
         for verb, about in entry.items():
             if "name" in about:

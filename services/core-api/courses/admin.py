@@ -123,12 +123,14 @@ class CourseAdmin(OfCourses):
                 sentences = [sentence for about in (refusal.errors or {}).values() for sentence in about]
                 self.message_user(request, f"{course} is incomplete: {' '.join(sentences)}", messages.ERROR)
             else:
+                self.log_change(request, course, "Published.")
                 self.message_user(request, f"{course} is on sale.", messages.SUCCESS)
 
     @admin.action(description="Take off sale (who has it keeps it)", permissions=["change"])
     def withdraw(self, request: HttpRequest, courses: QuerySet[Course]) -> None:
         for course in courses:
             actions.do_unpublish(course)
+            self.log_change(request, course, "Taken off sale.")
             self.message_user(request, f"{course} is not on sale.", messages.SUCCESS)
 
 

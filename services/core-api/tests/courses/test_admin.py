@@ -78,6 +78,8 @@ def test_publishing_names_what_is_missing(admin):
     assert act(admin, "courses_course", "withdraw", course) == ["Whole is not on sale."]
     course.refresh_from_db()
     assert course.status == "draft"
+    changes = Event.objects.filter(kind="admin_changed", subject_id=str(course.pk)).order_by("id")
+    assert [event.detail for event in changes] == [{"what": "Published."}, {"what": "Taken off sale."}]
 
 
 def test_a_failed_video_is_packaged_again(admin):
