@@ -339,7 +339,7 @@ def test_a_packager_that_is_told_to_end_hands_its_video_back_at_once(committed_d
     assert (asset.status, asset.attempts, asset.failures) == (Status.QUEUED, 0, 0)
     assert packages_on_disk(media_root) == []
     with connection.cursor() as cursor:
-        cursor.execute("SELECT status FROM procrastinate_jobs")
+        cursor.execute("SELECT status FROM procrastinate_jobs WHERE task_name = 'media.package_video'")
         assert cursor.fetchall() == [("todo",)]
 
 
