@@ -34,7 +34,7 @@ ROLES: dict[str, list[str]] = {
         "books.view_reconciliation",
         *_viewing("wallet", "wallet", "order", "orderline", "posting"),
         *_editing("wallet", "coupon"),
-        *_viewing("payments", "creditpack", "topup", "providerevent"),
+        *_viewing("payments", "creditpack", "topup", "reversal", "providerevent"),
     ],
     ADMIN: [],
 }

@@ -80,7 +80,7 @@ class TopUpAdmin(ReadOnlyModelAdmin):
         key = form_key(cast(User, request.user), "admin.refund", f"{given['once']}/{topup.pk}", reason=given["reason"])
         answer = refund_topup(key, topup.pk, given["reason"])
         if answer.status == 200:
-            return f"{topup} is refunded."
+            return f"The top-up of {topup} is refunded."
         waits_for = "another person's approval" if "approval" in answer.body else "the provider"
         return f"The refund of {topup} waits for {waits_for}."
 

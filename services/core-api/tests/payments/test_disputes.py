@@ -11,6 +11,7 @@ from payments.reversals import debt_of
 from tests import books
 from tests.payments.conftest import event_of, order_pack, refund, reversal_of, send, status_of, wallet_of
 from wallet.models import Account, Posting
+from wallet.reconcile import differences
 
 
 def debt_account():
@@ -211,3 +212,19 @@ def test_the_sandboxs_page_also_does_what_banks_and_dashboards_do(api, alice, to
     assert api.post(at, {"outcome": "dispute_lost"}).json()["code"] == "nothing_to_reverse"
     assert api.post(at, {"outcome": "refund_failed"}).status_code == 202
     assert wallet_of(alice)[0] == 100
+
+
+@pytest.mark.spoils_the_books
+@pytest.mark.parametrize(
+    ("tampered", "found"),
+    [({"credits": 60}, "refunds and disputes took"), ({"owed": 60}, "owed for it"), (None, "not frozen")],
+)
+def test_tampering_with_what_is_owed_is_found(api, alice, paid, tampered, found):
+    books.give(alice, -70)
+    send(api, reversal_of(paid))
+    if tampered:
+        Reversal.objects.update(**tampered | {"owed": tampered.get("owed", 50)})
+    else:
+        alice.wallet.frozen = False
+        alice.wallet.save(update_fields=["frozen"])
+    assert any(found in difference for difference in differences())

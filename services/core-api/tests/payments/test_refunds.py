@@ -139,6 +139,21 @@ def test_a_repetition_resumes_a_refund_that_was_cut_short(api, alice, fiona, pai
     assert Reversal.objects.count() == 1
 
 
+def test_whoever_is_killed_before_the_provider_is_asked_leaves_it_to_the_job(api, alice, fiona, paid, monkeypatch):
+    def killed(self, asked):
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as dying:
+        dying.setattr(Sandbox, "refund", killed)
+        with pytest.raises(RuntimeError):
+            refund(api.as_(fiona), paid)
+    books.course("knots", price=40)
+    assert books.buy(api.as_(alice)).status_code == 402  # the credits are out of reach meanwhile
+    is_due()
+    carry_out_pending_refunds()
+    assert (status_of(paid), SandboxReversal.objects.count()) == ("refunded", 1)
+
+
 def test_what_the_provider_refuses_for_good_gives_the_credits_back(api, alice, fiona, paid, monkeypatch):
     with monkeypatch.context() as refusing:
         refusing.setattr(Sandbox, "refund", fail(retryable=False))
