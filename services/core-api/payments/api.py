@@ -5,8 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from approvals.errors import AnotherPending
-from approvals.serializers import PendingSerializer
 from django.db.models import QuerySet
 from django.http import HttpResponseBase, HttpResponseRedirect
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema, extend_schema_view
@@ -17,6 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from approvals.errors import AnotherPending
+from approvals.serializers import PendingSerializer
 from config.openapi import refusals
 from config.permissions import Authenticated, Public, holds
 from config.problems import Forbidden, Invalid, Malformed, NotFound

@@ -6,12 +6,12 @@ import uuid
 from datetime import timedelta
 
 import structlog
-from approvals.models import Approval
-from approvals.proposals import topup_proposal
-from approvals.serializers import pending
 from django.utils import timezone
 
 from accounts.models import User
+from approvals.models import Approval
+from approvals.proposals import topup_proposal
+from approvals.serializers import pending
 from config.problems import Forbidden, NotFound
 from payments.errors import ProviderRefused, ProviderUnavailable, TopUpDisputed, TopUpNotPaid
 from payments.events import apply_event

@@ -292,14 +292,13 @@ class Server(ThreadingHTTPServer):
 
 @contextmanager
 def running():
-    """Serves on a free port of 127.0.0.1; gives Stripe's side and its address."""
+    """Serves on a free port of 127.0.0.1; gives the server, whose `stripe_side` may be replaced, and its address."""
     with Server() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
-            yield server.stripe_side, f"http://127.0.0.1:{server.server_address[1]}"
+            yield server, f"http://127.0.0.1:{server.server_address[1]}"
         finally:
-            server.stripe_side.released.set()
             server.shutdown()
             thread.join()
 
