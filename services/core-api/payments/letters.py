@@ -12,7 +12,7 @@ WHOLE = frozenset(  # Stripe's list: their smallest unit is the whole one
 
 def do_tell_begun(reversal: Reversal) -> None:
     """Of a dispute: that its credits were taken back, and what is owed."""
-    if reversal.kind != Reversal.Kind.DISPUTE:
+    if reversal.kind != Reversal.Kind.DISPUTE or not reversal.credits:
         return
     text = (
         f"Your bank took back {_money(reversal)} that you had paid for {reversal.topup.credits} credits. "

@@ -70,7 +70,7 @@ def do_begin(
     credits = 0 if takes_nothing else credits_of(topup, amount)
     about = {"reference": reference, "requested_by": by, "reason": reason}
     reversal = Reversal.objects.create(topup=topup, kind=kind, amount=amount, credits=credits, **about)
-    _do_take(wallet, reversal)
+    _do_take(wallet, reversal, credits)
     audited = AuditKind.TOPUP_REFUND if kind == Kind.REFUND else AuditKind.CLAWBACK
     moved = {"topup": str(topup.pk), "amount": amount, "credits": credits, "owed": reversal.owed}
     record(audited, actor=by, subject=topup.user, **moved, reason=reason)
@@ -86,20 +86,22 @@ def credits_of(topup: TopUp, amount: int) -> int:
     return max(0, topup.credits * amount_gone // topup.amount - (gone["credits"] or 0))
 
 
-def _do_take(wallet: Wallet, reversal: Reversal) -> None:
+def _do_take(wallet: Wallet, reversal: Reversal, credits: int) -> None:
     topup, kind = reversal.topup, TAKEN_AS[Kind(reversal.kind)]
     reason = Reason(topup=topup, note=f"{reversal.get_kind_display()} of a top-up")
     source, by = clearing(topup.provider), reversal.requested_by
     lots.do_expire(wallet)
-    taken = min(wallet.balance, reversal.credits)
-    owed = reversal.credits - taken
+    taken = min(wallet.balance, credits)
+    owed = credits - taken
     if taken:
-        reversal.posting = lots.do_take(wallet, taken, source, kind, by, **reason)
+        posting = lots.do_take(wallet, taken, source, kind, by, **reason)
+        reversal.posting = reversal.posting or posting
     if owed:
         do_post_between(DEBT, source, owed, kind, by, **reason)
-        reversal.owed, reversal.froze_wallet = owed, not wallet.frozen
+        reversal.owed += owed
+        reversal.froze_wallet = reversal.froze_wallet or not wallet.frozen
         _do_set_frozen(wallet, True)
-    reversal.save(update_fields=["posting", "owed", "froze_wallet"])
+    reversal.save(update_fields=["credits", "posting", "owed", "froze_wallet"])
 
 
 def do_close(wallet: Wallet, reversal: Reversal, stage: Reversal.Stage, reference: str = "") -> None:
@@ -110,6 +112,8 @@ def do_close(wallet: Wallet, reversal: Reversal, stage: Reversal.Stage, referenc
     reversal.save(update_fields=["stage", "closed_at"])
     _do_note_reference(reversal, reference)
     topup = reversal.topup
+    if stage == Stage.UNDONE:
+        _do_take_what_others_left(wallet, topup)
     gone = topup.reversals.filter(stage=Stage.DONE).aggregate(total=Sum("amount"))["total"] or 0
     topup.status = TopUp.Status.REFUNDED if gone >= topup.amount else TopUp.Status.PAID
     topup.save(update_fields=["status"])
@@ -134,6 +138,14 @@ def _do_give_back(wallet: Wallet, reversal: Reversal) -> None:
     if returned := reversal.credits - owed:
         lots.do_return(wallet, reversal.posting, returned, source, kind, None, **reason)
     do_pay_debts(wallet)
+
+
+def _do_take_what_others_left(wallet: Wallet, topup: TopUp) -> None:
+    """A dispute of what was being refunded took nothing. If that refund then fails, the credits go with the dispute."""
+    running = topup.reversals.exclude(stage=Stage.UNDONE).order_by("created_at", "pk").last()
+    if running and (left := credits_of(topup, 0)):
+        running.credits += left
+        _do_take(wallet, running, left)
 
 
 def do_pay_debts(wallet: Wallet) -> None:

@@ -7,6 +7,8 @@ import pytest
 from audit.models import Event
 from mail.models import Mail
 from payments.models import ProviderEvent, Reversal, TopUp
+from payments.providers.base import ProviderError
+from payments.providers.sandbox import Sandbox
 from payments.reversals import debt_of
 from tests import books
 from tests.payments.conftest import event_of, order_pack, refund, reversal_of, send, status_of, wallet_of
@@ -146,6 +148,25 @@ def test_a_dispute_of_what_was_refunded_takes_nothing_more(api, alice, fiona, pa
     refund(api.as_(fiona), paid)
     send(api, reversal_of(paid))
     assert (wallet_of(alice), debt_of(alice)) == ((0, False), 0)
+
+
+def test_a_refund_that_fails_since_the_bank_was_faster_leaves_the_credits_to_the_dispute(
+    api, alice, fiona, paid, monkeypatch
+):
+    def down(self, refund):
+        raise ProviderError("down", retryable=True)
+
+    with monkeypatch.context() as unreachable:
+        unreachable.setattr(Sandbox, "refund", down)
+        assert refund(api.as_(fiona), paid).status_code == 503
+    send(api, reversal_of(paid))
+    assert wallet_of(alice) == (0, False)
+    failed = reversal_of(paid, "refund", "undone", reference="sbr_2", asked_as=str(Reversal.objects.earliest("pk").pk))
+    send(api, failed)
+    assert (wallet_of(alice), status_of(paid)) == ((0, False), "paid")
+    assert Reversal.objects.get(kind="dispute").credits == 100
+    send(api, reversal_of(paid, stage="undone"))
+    assert wallet_of(alice) == (100, False)
 
 
 def test_a_disputed_top_up_is_not_refunded(api, alice, fiona, paid):
