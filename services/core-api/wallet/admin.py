@@ -80,8 +80,7 @@ class WalletAdmin(ReadOnlyModelAdmin):
     )
     def adjust(self, request: HttpRequest, wallet: Wallet, given: dict[str, Any]) -> str:
         by = cast(User, request.user)
-        balance = adjust_once(wallet.user, by, given["amount"], given["reason"], given["once"])
-        return f"The wallet of {wallet.user} holds {balance} credits."
+        return adjust_once(wallet.user, by, given["amount"], given["reason"], given["once"])
 
 
 class OrderLineInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's class takes no [] at run time
