@@ -1,0 +1,56 @@
+"""Somebody's own objects, for the test that strangers do not find them: what `object` in routes.csv names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from accounts.models import LoginSession, User
+from payments.models import CreditPack, TopUp
+from tests.conftest import person
+from tests.factories import lessons_of, make_course
+from wallet import actions
+
+
+@dataclass(frozen=True)
+class Made:
+    owner: User
+    ids: dict[str, str]  # by their names in the routes
+
+
+def course() -> Made:
+    """An instructor's draft, with a section and an article that is no preview."""
+    ines = person("ines", "instructor")
+    made = make_course("her-course", instructor=ines, status="draft")
+    lesson = lessons_of(made)[-1]
+    return Made(ines, {"slug": made.slug, "section": str(lesson.section_id), "lesson": str(lesson.pk)})
+
+
+def order() -> Made:
+    alice = person("alice")
+    make_course("free", price=0)
+    made, *_ = actions.do_purchase(alice, course="free")
+    return Made(alice, {"pk": str(made.pk)})
+
+
+def topup() -> Made:
+    alice = person("alice")
+    pack = CreditPack.objects.filter(is_active=True)[0]
+    made = TopUp.objects.create(
+        user=alice, pack=pack, provider="sandbox", credits=pack.credits, amount=pack.amount, currency=pack.currency
+    )
+    return Made(alice, {"pk": str(made.pk)})
+
+
+def session() -> Made:
+    alice = person("alice")
+    return Made(alice, {"session": str(LoginSession.objects.create(user=alice).pk)})
+
+
+MAKERS: dict[str, Callable[[], Made]] = {"course": course, "order": order, "topup": topup, "session": session}
+
+# Bodies that are good, for routes that look at the body before they look for the object.
+BODIES = {
+    ("POST", "/api/v1/orders/{pk}/refund/"): '{"reason": "Asked for"}',
+    ("PATCH", "/api/v1/me/"): '{"name": ""}',
+}
