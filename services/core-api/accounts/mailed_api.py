@@ -65,9 +65,7 @@ class PasswordChangeView(APIView):
 
 
 class PasswordResetView(Entrance):
-    @extend_schema(
-        request=PasswordResetAsked, responses={202: None, **refusals(TooManyRequests)}, operation_id="reset_password"
-    )
+    @extend_schema(request=PasswordResetAsked, responses={202: None}, operation_id="reset_password")
     def post(self, request: Request) -> Response:
         """Mails a link to the person with that address. 202 whether or not there is one."""
         body = PasswordResetAsked(data=request.data)

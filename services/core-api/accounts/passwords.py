@@ -21,7 +21,7 @@ from audit.actions import record
 from audit.kinds import Kind
 from audit.origin import current_origin
 from config import jobs
-from config.problems import Invalid
+from config.problems import Invalid, TooManyRequests
 
 
 def check_current_password(user: User, password: str) -> None:
@@ -62,14 +62,17 @@ def check_new_password(user: User, password: str, field: str = "new_password") -
 
 
 def ask_reset(email: str) -> None:
-    """Has a mail sent to the person with that address, if there is one.
+    """Has a mail sent to the person with that address, if there is one, and if it was not asked for too often.
 
-    Does the same work for everybody, so that its duration tells nothing: the job, later, finds out who that is.
-    Raises TooManyRequests, likewise.
+    Does the same work for everybody, so that its duration tells nothing: the job, later, finds out who that is. What was
+    asked too often is left out without a word: the answer is always the same.
     """
     from accounts import tasks  # which call this module
 
-    check_and_count(Attempted.RESET, account=email, address=current_origin().address)
+    try:
+        check_and_count(Attempted.RESET, account=email, address=current_origin().address)
+    except TooManyRequests:
+        return
     with transaction.atomic():
         asked = PasswordResetRequest.objects.create(email=email, address=current_origin().address)
         jobs.defer(tasks.send_password_reset, request_id=str(asked.pk))

@@ -6,9 +6,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from books.models import Reconciliation
+from books.reconcile import differences
 from books.snapshot import one_snapshot
 from mail.actions import do_alert_admins
-from wallet.reconcile import differences
 
 TOLD = 100  # differences kept and mailed; `manage.py reconcile_wallets` names them all
 

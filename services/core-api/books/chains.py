@@ -8,7 +8,7 @@ same in place, ten times as fast, and a test holds the two together on tampered 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -17,10 +17,10 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from wallet.ledger import HASHED, VERSION, canonical_hash
-from wallet.models import Posting
+from wallet.models import Posting, Wallet
 
 CHUNK = 5_000  # postings held in memory at once
-SLICES = 256  # of the wallets, by the first byte of their id; each is one query
+SLICE = 1_000  # wallets that one query looks at, about: ids are evenly spread
 _HEAD = ("wallet__balance", "wallet__head_seq", "wallet__head_hash")
 _CHAIN = (*HASHED, "hash", *_HEAD)
 _WALLET = itemgetter(_CHAIN.index("wallet_id"))
@@ -66,19 +66,26 @@ def differences(progress: Callable[[int], None]) -> Iterator[str]:
         yield from _proof(_chains(), progress)
         return
     checked = 0
-    for number in range(SLICES):
-        postings, suspects = _screen(number)
+    for first, last in slices(Wallet.objects.count()):
+        postings, suspects = _screen(first, last)
         for wallet in suspects:
             yield from _named(wallet)
         checked += postings
         progress(checked)
 
 
-def _screen(number: int) -> tuple[int, Sequence[UUID]]:
-    """How many postings a slice has, and which of its wallets PostgreSQL finds wrong."""
-    bounds = {"first": UUID(bytes=bytes([number]) + bytes(15)), "last": UUID(bytes=bytes([number]) + b"\xff" * 15)}
+def slices(wallets: int) -> Iterator[tuple[UUID, UUID]]:
+    """All possible ids in ranges, first and last included, of about SLICE of so many wallets."""
+    number = wallets // SLICE + 1
+    bounds = [n * 2**128 // number for n in range(number + 1)]
+    for first, beyond in pairwise(bounds):
+        yield UUID(int=first), UUID(int=beyond - 1)
+
+
+def _screen(first: UUID, last: UUID) -> tuple[int, Sequence[UUID]]:
+    """How many postings the wallets from `first` to `last` have, and which of these wallets PostgreSQL finds wrong."""
     with connection.cursor() as cursor:
-        cursor.execute(SUSPECTS, bounds | {"version": VERSION.decode()})
+        cursor.execute(SUSPECTS, {"first": first, "last": last, "version": VERSION.decode()})
         postings, suspects = cursor.fetchone()
     return postings, suspects or []
 

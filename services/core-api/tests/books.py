@@ -12,12 +12,12 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
+from books.reconcile import differences
 from courses.models import Bundle, Course
 from wallet import actions
 from wallet.errors import Busy
 from wallet.locking import money_transaction
 from wallet.models import Lot
-from wallet.reconcile import differences
 
 
 def course(slug: str = "knots", price: int = 40, **fields: Any) -> Course:

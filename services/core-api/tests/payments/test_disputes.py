@@ -5,6 +5,7 @@ from itertools import permutations
 import pytest
 
 from audit.models import Event
+from books.reconcile import differences
 from mail.models import Mail
 from payments.models import ProviderEvent, Reversal, TopUp
 from payments.providers.base import ProviderError
@@ -13,7 +14,6 @@ from payments.reversals import debt_of
 from tests import books
 from tests.payments.conftest import event_of, order_pack, refund, reversal_of, send, status_of, wallet_of
 from wallet.models import Account, Posting
-from wallet.reconcile import differences
 
 
 def debt_account():

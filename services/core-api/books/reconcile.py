@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from django.db.models import BigIntegerField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact
 
+from books import chains
 from payments.models import Reversal, TopUp
 from wallet.accounts import DEBT, account_id
-from wallet.ledger import HASHED, canonical_hash
 from wallet.models import Account, Coupon, Lot, LotEntry, Order, OrderLine, Posting, Redemption, Wallet
 
 CHUNK = 5_000  # rows held in memory at once
 OF_REVERSALS = ["topup_refund", "clawback", "reinstated", "debt_paid"]
-_HEAD = ("wallet__balance", "wallet__head_seq", "wallet__head_hash")
-_CHAIN = (*HASHED, "hash", *_HEAD)
-_WALLET = itemgetter(_CHAIN.index("wallet_id"))
 
 
 def differences(progress: Callable[[int], None] = lambda checked: None) -> Iterator[str]:
@@ -28,52 +23,10 @@ def differences(progress: Callable[[int], None] = lambda checked: None) -> Itera
 
     Run it in one snapshot (REPEATABLE READ), or purchases in between look like differences.
     """
-    rows = _counted(_chains().iterator(chunk_size=CHUNK), progress)
-    for wallet, postings in groupby(rows, key=_WALLET):
-        for problem in _chain_problems(postings):
-            yield f"Wallet {wallet}: {problem}"
+    yield from chains.differences(progress)
     for sentence, rows_with_it in _mismatches():
         for row in rows_with_it.values_list("pk", flat=True).iterator(chunk_size=CHUNK):
             yield sentence.format(row)
-
-
-def _chains() -> QuerySet[Posting, tuple[Any, ...]]:
-    return Posting.objects.filter(wallet__isnull=False).order_by("wallet_id", "wallet_seq").values_list(*_CHAIN)
-
-
-def _counted(rows: Iterator[Any], progress: Callable[[int], None]) -> Iterator[Any]:
-    checked = 0
-    for checked, row in enumerate(rows, start=1):
-        if checked % CHUNK == 0:
-            progress(checked)
-        yield row
-    progress(checked)
-
-
-def _chain_problems(postings: Iterator[tuple[Any, ...]]) -> Iterator[str]:
-    balance, seq, head = 0, 0, b""
-    row: dict[str, Any] = {}
-    for values in postings:
-        row = dict(zip(_CHAIN, values, strict=True))
-        name = f"posting {row['id']} (number {row['wallet_seq']})"
-        seq += 1
-        balance += row["amount"] if row["credit_id"] == row["wallet_id"] else -row["amount"]
-        if row["wallet_seq"] != seq:
-            yield f"{name} follows number {seq - 1}: one is missing."
-            seq = row["wallet_seq"]
-        if row["balance_after"] != balance:
-            yield f"{name} says that the balance after it is {row['balance_after']}; it is {balance}."
-            balance = row["balance_after"]  # named once, not again by each posting after it
-        if bytes(row["previous_hash"]) != head:
-            yield f"{name} is not chained to the posting before it."
-        head = bytes(row["hash"])
-        if canonical_hash(values[: len(HASHED)]) != head:
-            yield f"{name} was changed: its hash does not fit it."
-    if (row["wallet__balance"], row["wallet__head_seq"]) != (balance, seq):
-        holds, at = row["wallet__balance"], row["wallet__head_seq"]
-        yield f"the balance is {holds} at number {at}; its postings say {balance} at number {seq}."
-    if bytes(row["wallet__head_hash"]) != head:
-        yield "its head is not the hash of its last posting."
 
 
 def _mismatches() -> Iterator[tuple[str, QuerySet[Any]]]:

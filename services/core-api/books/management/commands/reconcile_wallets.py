@@ -6,9 +6,13 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection, transaction
+from django.db.models import Sum
 
-from wallet.reconcile import differences
+from books.reconcile import differences
+from books.snapshot import one_snapshot
+from wallet.models import Wallet
+
+WIDTH = 40  # characters of the progress bar
 
 
 class Command(BaseCommand):
@@ -16,8 +20,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = 0
-        with transaction.atomic():
-            _take_one_snapshot()
+        with one_snapshot():
+            self._total = Wallet.objects.aggregate(total=Sum("head_seq"))["total"] or 0
             for difference in differences(self._progress):
                 self.stdout.write(difference)
                 found += 1
@@ -26,14 +30,9 @@ class Command(BaseCommand):
         self.stdout.write("Every balance is the sum of its postings, and every chain is whole.")
 
     def _progress(self, checked: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{checked:,} postings checked ", end="", file=sys.stderr, flush=True)
-
-
-def _take_one_snapshot() -> None:
-    """What commits while this runs is not seen. An SQLite transaction is a snapshot as it is."""
-    if connection.vendor != "postgresql" or len(connection.savepoint_ids) > 0:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        cursor.execute("SET LOCAL statement_timeout = 0")
+        if not sys.stderr.isatty():
+            return
+        part = min(checked / self._total, 1.0) if self._total else 1.0
+        bar = ("#" * round(part * WIDTH)).ljust(WIDTH, ".")
+        end = "\n" if part == 1.0 else ""
+        print(f"\r[{bar}] {checked:,} of {self._total:,} postings", end=end, file=sys.stderr, flush=True)
