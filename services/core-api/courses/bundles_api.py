@@ -58,7 +58,7 @@ class Bundles(ListAPIView[Bundle]):
         return bundles_on_sale(self.request.user).order_by("-created_at", "-id")
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return super().get_serializer_context() | shown_to(self.request)
+        return {**super().get_serializer_context(), **shown_to(self.request)}
 
 
 @extend_schema_view(get=extend_schema(operation_id="get_bundle"))
@@ -74,4 +74,4 @@ class OneBundle(RetrieveAPIView[Bundle]):
         return bundles_on_sale(self.request.user)
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return super().get_serializer_context() | shown_to(self.request)
+        return {**super().get_serializer_context(), **shown_to(self.request)}

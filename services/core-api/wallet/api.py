@@ -5,10 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from approvals.errors import AnotherPending
-from approvals.models import Approval
-from approvals.proposals import do_adjust_or_propose, do_refund_or_propose
-from approvals.serializers import PendingSerializer, pending
 from django.db.models import QuerySet, prefetch_related_objects
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -19,6 +15,10 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from accounts.models import User
+from approvals.errors import AnotherPending
+from approvals.models import Approval
+from approvals.proposals import do_adjust_or_propose, do_refund_or_propose
+from approvals.serializers import PendingSerializer, pending
 from config.openapi import refusals
 from config.permissions import Authenticated, holds
 from config.problems import Invalid, NotFound

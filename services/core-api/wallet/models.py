@@ -124,6 +124,7 @@ class Posting(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     # Accounts and people are never deleted and nobody looks postings up by them, so these four columns have no index.
+    # All purchases share a key-share lock of the revenue account's row, by its foreign key: it was measured to cost nothing.
     debit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="debits", db_index=False)
     credit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="credits", db_index=False)
     wallet = models.ForeignKey(

@@ -104,7 +104,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 class PlacedOrderSerializer(OrderSerializer):
     """A new order. Its lines are given, so that they need not be read back."""
 
-    lines = serializers.SerializerMethodField()
+    lines = serializers.SerializerMethodField()  # type: ignore[assignment]  # the same shape, from another source
     balance = serializers.SerializerMethodField(help_text="What the wallet holds after the purchase.")
 
     class Meta(OrderSerializer.Meta):

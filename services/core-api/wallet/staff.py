@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import uuid
 
-from approvals.models import Approval
-from approvals.proposals import do_adjust_or_propose
 from django import forms
 
 from accounts.models import User
+from approvals.models import Approval
+from approvals.proposals import do_adjust_or_propose
 from config.confirmation import ReasonForm
 from config.problems import Conflict
 from wallet.errors import KeyReused
