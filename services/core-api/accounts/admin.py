@@ -131,8 +131,8 @@ class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[
         return fields
 
     def may_act_on(self, request: HttpRequest, obj: User) -> bool:
-        """A superuser's account, and so their password, is only for superusers to change."""
-        return bool(request.user.is_superuser or not obj.is_superuser)
+        """Who may do more than the viewer, superusers above all, has an account that is not the viewer's to change."""
+        return administration.may_manage(cast(User, request.user), obj)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or self.may_act_on(request, obj))

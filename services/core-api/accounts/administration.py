@@ -7,11 +7,27 @@ from typing import Any
 
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
+from django.db.models import Q
 
 from accounts import actions, attempts, second_factor
 from accounts.models import User
 from audit.actions import record
 from audit.kinds import Kind
+
+
+def may_manage(by: User, whose: User) -> bool:
+    """Whether `by` may change that account, and so become its owner: nobody may who could then do more than before.
+
+    Counts what a deactivated person could do again.
+    """
+    if by.is_superuser or by == whose:
+        return True
+    if whose.is_superuser:
+        return False
+    held = Permission.objects.filter(Q(user=whose) | Q(group__user=whose)).values_list(
+        "content_type__app_label", "codename"
+    )
+    return {f"{app}.{codename}" for app, codename in held} <= by.get_all_permissions()
 
 
 def do_deactivate(user: User, by: User, reason: str = "") -> bool:

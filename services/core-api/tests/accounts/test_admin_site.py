@@ -163,6 +163,18 @@ def test_a_helper_can_neither_become_nor_touch_a_superuser(helper: User, root: U
     assert root.check_password(PASSWORD)
 
 
+@pytest.mark.parametrize("active", [True, False], ids=["active", "deactivated"])
+def test_a_helper_cannot_take_over_who_may_do_more(helper: User, fiona: User, active: bool) -> None:
+    User.objects.filter(pk=fiona.pk).update(is_active=active)
+    client = admin_of(helper)
+    secret = {"password1": PASSWORD[::-1], "password2": PASSWORD[::-1], "usable_password": "true"}
+    assert client.post(f"{USERS}{fiona.pk}/password/", secret).status_code == 403
+    assert client.post(f"{USERS}{fiona.pk}/change/", {"email": "helper@example.org"}).status_code == 403
+    assert ask(client, USERS, "deactivate", fiona).context["left_alone"] == [fiona]
+    fiona.refresh_from_db()
+    assert (fiona.check_password(PASSWORD), fiona.email) == (True, "fiona@example.org")
+
+
 @pytest.fixture
 def steward(make_person) -> User:
     """Staff who hand out roles: they may edit people and groups, and hold what finance holds."""
