@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from approvals import proposals
-from approvals.models import Approval
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
+from approvals import proposals
+from approvals.models import Approval
 from audit.models import Event
 from learning.models import Enrolment
 from mail.models import Mail
