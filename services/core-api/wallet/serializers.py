@@ -114,8 +114,9 @@ class PlacedOrderSerializer(OrderSerializer):
     def get_lines(self, order: Order) -> list[dict[str, Any]]:
         return list(OrderLineSerializer(self.context["lines"], many=True).data)
 
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_refunded_at(self, order: Order) -> None:
-        return None
+        return None  # it is new
 
     def get_balance(self, order: Order) -> int:
         balance: int = self.context["balance"]

@@ -221,5 +221,5 @@ def test_a_purchase_takes_a_bounded_number_of_round_trips(committed_db, api, ali
     books.give(alice, 100)
     client = api.as_(alice)
     client.get("/api/v1/wallet/")
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(14):
         assert books.buy(client).status_code == 201
