@@ -11,8 +11,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tickets import actions, queries
-from tickets.errors import AgentAbsent, AlreadyAssigned, AtCapacity, Problem, TicketClosed, TicketErased
+from tickets import actions, proposals, queries
+from tickets.errors import (
+    AgentAbsent,
+    AlreadyAssigned,
+    ApprovalPending,
+    AtCapacity,
+    NothingToPropose,
+    Problem,
+    TicketClosed,
+    TicketErased,
+)
 from tickets.models import Presence, Ticket, TicketState
 from tickets.pagination import Pages, public
 from tickets.people import ANSWER, LEAD, Person
@@ -26,8 +35,10 @@ from tickets.serializers import (
     MessagesQuerySerializer,
     NewConnectTicketSerializer,
     NewMessageSerializer,
+    NewProposalSerializer,
     NewTicketSerializer,
     PresenceSerializer,
+    ProposalSerializer,
     ReadSerializer,
     TicketSerializer,
     TicketsQuerySerializer,
@@ -164,6 +175,17 @@ class Transfer(ChatView):
         if agent := target.get("agent"):
             return answer(actions.transfer_to_agent(self.person(), ticket, agent))
         return answer(actions.transfer_to_category(self.person(), ticket, target["category"]))
+
+
+class Proposals(ChatView):
+    conflicts = (NothingToPropose, ApprovalPending)
+    permission = ANSWER
+
+    @extend_schema(operation_id="propose", request=NewProposalSerializer, responses={201: ProposalSerializer})
+    def post(self, request: Request, ticket: uuid.UUID) -> Response:
+        """Proposes a refund or an extension to those who decide about money. 409 `nothing_to_propose`, `approval_pending`."""
+        approval = proposals.propose(self.person(), ticket, proposals.Proposal(**self.parsed(NewProposalSerializer)))
+        return Response(ProposalSerializer({"approval": approval}).data, status.HTTP_201_CREATED)
 
 
 class ConnectTickets(ChatView):

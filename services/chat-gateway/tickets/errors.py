@@ -114,6 +114,16 @@ class AgentAbsent(Problem):
     detail = "Only an agent who is online can be handed a ticket."
 
 
+class NothingToPropose(Problem):
+    status, code, title = 409, "nothing_to_propose", "Nothing to propose"
+    detail = "That line is refunded already, or its enrolment is over."
+
+
+class ApprovalPending(Problem):
+    status, code, title = 409, "approval_pending", "Another proposal waits"
+    detail = "Another proposal about the same thing waits for a decision."
+
+
 FROM_DRF: dict[type[exceptions.APIException], type[Problem]] = {
     exceptions.NotAuthenticated: NotAuthenticated,
     exceptions.AuthenticationFailed: TokenInvalid,

@@ -126,6 +126,24 @@ class TransferSerializer(serializers.Serializer[Any]):
         return attrs
 
 
+class NewProposalSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=["refund", "extension"])
+    order_line = serializers.UUIDField(help_text="a line of the learner's order")
+    days = serializers.IntegerField(required=False, min_value=1, max_value=366, help_text="of an extension")
+    reason = serializers.CharField(max_length=200)
+
+    validate_reason = checked(texts.clean)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if (attrs["kind"] == "extension") != ("days" in attrs):
+            raise serializers.ValidationError({"days": ["An extension says by how many days; a refund does not."]})
+        return attrs
+
+
+class ProposalSerializer(serializers.Serializer[Any]):
+    approval = serializers.UUIDField(help_text="somebody with payments.refund decides it")
+
+
 class NewConnectTicketSerializer(serializers.Serializer[Any]):
     ticket = serializers.UUIDField()
 

@@ -16,6 +16,7 @@ urlpatterns = [
     path("tickets/<uuid:ticket>/reopen/", api.Reopen.as_view()),
     path("tickets/<uuid:ticket>/claim/", api.Claim.as_view()),
     path("tickets/<uuid:ticket>/transfer/", api.Transfer.as_view()),
+    path("tickets/<uuid:ticket>/proposals/", api.Proposals.as_view()),
     path("connect-tickets/", api.ConnectTickets.as_view()),
     path("agents/me/", api.Me.as_view()),
     path("agents/", api.Agents.as_view()),

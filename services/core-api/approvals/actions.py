@@ -18,7 +18,7 @@ from learning.grants import do_extend
 from mail.actions import do_queue
 from payments.models import Reversal
 from payments.refunds import carry_out_now, do_begin_refund
-from wallet.actions import do_adjust, do_refund
+from wallet.actions import do_adjust, do_grant_promotion, do_refund
 from wallet.locking import money_transaction
 
 Kind, State = Approval.Kind, Approval.State
@@ -64,7 +64,7 @@ def _lock(approval_id: uuid.UUID) -> Approval:
 def check_decidable(approval: Approval, by: User) -> None:
     if by.pk in (approval.proposed_by_id, approval.person_id):
         raise NotYours
-    if approval.kind == Kind.ADJUSTMENT and not by.has_perm("wallet.adjust"):
+    if approval.kind in (Kind.ADJUSTMENT, Kind.PROMOTION) and not by.has_perm("wallet.adjust"):
         raise Forbidden
     if approval.state != State.PENDING:
         raise Decided
@@ -79,6 +79,8 @@ def _do_it(approval: Approval, by: User) -> Reversal | None:
             do_refund(approval.order_id, by, reason, lines)
         case Kind.ADJUSTMENT if approval.amount:
             do_adjust(approval.person, approval.amount, by, reason)
+        case Kind.PROMOTION if approval.amount and approval.expires_at:
+            do_grant_promotion(approval.person, approval.amount, approval.expires_at, by, reason)
         case Kind.TOPUP_REFUND if approval.topup_id:
             return do_begin_refund(approval.topup_id, by, reason)
         case Kind.EXTENSION:

@@ -20,6 +20,7 @@ class Approval(models.Model):
         REFUND = "refund"  # of an order, or of some of its lines
         TOPUP_REFUND = "topup_refund"
         ADJUSTMENT = "adjustment"
+        PROMOTION = "promotion"  # credit that expires
         EXTENSION = "extension"
 
     class State(models.TextChoices):
@@ -39,6 +40,7 @@ class Approval(models.Model):
     enrolment = models.ForeignKey("learning.Enrolment", on_delete=models.PROTECT, null=True, related_name="approvals")
     days = models.PositiveSmallIntegerField(null=True, help_text="By how many days the enrolment is extended.")
     amount = models.BigIntegerField(null=True, help_text="Credits; negative: they leave the wallet.")
+    expires_at = models.DateTimeField(null=True, help_text="Of promotional credit.")
     reason = models.CharField(max_length=200)
     ticket_id = models.UUIDField(null=True, help_text="The support ticket that it was proposed in.")
     proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -63,6 +65,7 @@ class Approval(models.Model):
                 condition=Q(kind="refund", order__isnull=False)
                 | Q(kind="topup_refund", topup__isnull=False)
                 | Q(Q(kind="adjustment", amount__isnull=False), ~Q(amount=0))
+                | Q(kind="promotion", amount__gt=0, expires_at__isnull=False)
                 | Q(kind="extension", enrolment__isnull=False, days__gt=0),
                 name="approval_says_of_what",
             ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -16,9 +17,9 @@ from audit.actions import record
 from audit.kinds import Kind as Audited
 from config.problems import NotFound
 from payments.models import TopUp
-from wallet.actions import check_lines, do_adjust, do_refund
+from wallet.actions import check_lines, do_adjust, do_grant_promotion, do_refund
 from wallet.ledger import lock_wallet
-from wallet.models import Order, Wallet
+from wallet.models import Lot, Order, Wallet
 
 Kind = Approval.Kind
 
@@ -43,6 +44,13 @@ def do_adjust_or_propose(user: User, amount: int, by: User, reason: str) -> Wall
     if needs_approval(by, lock_wallet(user), amount):
         return do_propose(Kind.ADJUSTMENT, by, user, reason, amount=amount)
     return do_adjust(user, amount, by, reason)
+
+
+def do_promote_or_propose(user: User, amount: int, expires_at: datetime, by: User, reason: str) -> Lot | Approval:
+    """The lot of promotional credit; above the limit the proposal that waits."""
+    if needs_approval(by, lock_wallet(user), amount):
+        return do_propose(Kind.PROMOTION, by, user, reason, amount=amount, expires_at=expires_at)
+    return do_grant_promotion(user, amount, expires_at, by, reason)
 
 
 def topup_proposal(topup: TopUp, by: User, reason: str) -> Approval | None:

@@ -21,7 +21,20 @@ class ApprovalSerializer(serializers.ModelSerializer[Approval]):
     class Meta:
         model = Approval
         fields = [
-            *("id", "kind", "state", "person", "order", "lines", "topup", "enrolment", "days", "amount", "reason"),
+            *(
+                "id",
+                "kind",
+                "state",
+                "person",
+                "order",
+                "lines",
+                "topup",
+                "enrolment",
+                "days",
+                "amount",
+                "expires_at",
+                "reason",
+            ),
             *("ticket", "proposed_by", "proposed_at", "decided_by", "decided_at", "note"),
         ]
 

@@ -17,6 +17,9 @@ BEGIN
     FOR name IN SELECT quote_ident(viewname) FROM pg_views WHERE schemaname = 'published' LOOP
         EXECUTE format('DROP VIEW IF EXISTS published.%s CASCADE', name); -- views here read one another
     END LOOP;
+    FOR name IN SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'published'::regnamespace LOOP
+        EXECUTE format('DROP FUNCTION %s', name);
+    END LOOP;
     DROP FUNCTION IF EXISTS core.access_changed() CASCADE; -- and with it every trigger that calls it
 END $$
 """
@@ -30,5 +33,5 @@ def withdraw(connection: BaseDatabaseWrapper) -> None:
 
 def publish(connection: BaseDatabaseWrapper) -> None:
     with connection.cursor() as cursor:
-        for file in ("views.sql", "triggers.sql"):
+        for file in ("views.sql", "functions.sql", "triggers.sql"):
             cursor.execute((SQL / file).read_text(encoding="utf-8"))

@@ -6,8 +6,10 @@ import uuid
 from typing import Any
 
 from django.db.models import QuerySet, prefetch_related_objects
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,8 +19,9 @@ from rest_framework.views import APIView
 from accounts.models import User
 from approvals.errors import AnotherPending
 from approvals.models import Approval
-from approvals.proposals import do_adjust_or_propose, do_refund_or_propose
+from approvals.proposals import do_adjust_or_propose, do_promote_or_propose, do_refund_or_propose
 from approvals.serializers import PendingSerializer, pending
+from config.negotiation import OneFormat
 from config.openapi import refusals
 from config.permissions import Authenticated, holds
 from config.problems import Invalid, NotFound
@@ -136,6 +139,29 @@ class OneOrder(RetrieveAPIView[Order]):
         return queries.orders_of(person(self.request))
 
 
+def receipt_file(order: Order) -> HttpResponse:
+    from wallet.receipts import receipt  # here, since its fonts would cost every worker and every command half a second
+
+    name = f"receipt-{order.pk}.pdf"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
+    return HttpResponse(receipt(order), content_type="application/pdf", headers=headers)
+
+
+class OrderReceipt(APIView):
+    permission_classes = [Authenticated]
+    content_negotiation_class = OneFormat
+
+    @extend_schema(
+        operation_id="order_receipt",
+        summary="The receipt of one of your orders, as PDF",
+        description="What was bought, at which price in credits, and what of it was refunded. It is no tax invoice.",
+        responses={(200, "application/pdf"): OpenApiResponse(OpenApiTypes.BINARY, description="A PDF, to be saved.")}
+        | refusals(NotFound),
+    )
+    def get(self, request: Request, pk: uuid.UUID) -> HttpResponse:
+        return receipt_file(get_object_or_404(queries.orders_of(person(request)).select_related("user"), pk=pk))
+
+
 class OrderRefund(APIView):
     permission_classes = [holds("payments.refund")]
 
@@ -206,10 +232,13 @@ class WalletPromotions(APIView):
     @extend_schema(
         operation_id="grant_promotion",
         summary="Give a person credit that expires",
-        description="It is spent before all other credit, the lot that expires earliest first.",
+        description=(
+            "It is spent before all other credit, the lot that expires earliest first. "
+            "202: it is above the limit for one person, and waits for another one's approval."
+        ),
         parameters=[IDEMPOTENCY_KEY],
         request=PromotionRequest,
-        responses={201: LotSerializer} | refusals(NotFound, *KEY_REFUSALS),
+        responses={201: LotSerializer, 202: PendingSerializer} | refusals(NotFound, *KEY_REFUSALS),
     )
     def post(self, request: Request, user: uuid.UUID) -> Response:
         key = request_key(request, "wallets.promotions", user=user)
@@ -218,5 +247,7 @@ class WalletPromotions(APIView):
 
 
 def _promote(user: User, by: User, body: dict[str, Any]) -> Answer:
-    lot = actions.do_grant_promotion(user, body["amount"], body["expires_at"], by, body["reason"])
+    lot = do_promote_or_propose(user, body["amount"], body["expires_at"], by, body["reason"])
+    if isinstance(lot, Approval):
+        return pending(lot)
     return Answer(201, LotSerializer(lot).data)

@@ -182,6 +182,16 @@ def test_an_extension_lets_the_course_last_longer(api: Api, alice: User, agnes: 
     assert enrolment.valid_until > timezone.now() + timedelta(days=6)
 
 
+def test_promotional_credit_needs_it_too(api: Api, alice: User, fiona: User, felix: User) -> None:
+    until = (timezone.now() + timedelta(days=30)).isoformat()
+    path = f"wallets/{alice.pk}/promotions/"
+    assert post(api.as_(fiona), path, amount=30, expires_at=until, reason="Welcome").status_code == 201
+    answer = post(api.as_(fiona), path, amount=30, expires_at=until, reason="Welcome")
+    assert (answer.status_code, balance(alice)) == (202, 30)
+    assert decide(api.as_(felix), answer.json()["approval"]["id"]).status_code == 200
+    assert (balance(alice), Wallet.objects.get(user=alice).promotional) == (60, 60)
+
+
 def test_in_the_admin_site(client, alice: User, fiona: User, felix: User) -> None:
     approval = proposals.do_propose(Approval.Kind.ADJUSTMENT, fiona, alice, "Goodwill", amount=500)
     form = {"action": "approve", "_selected_action": [str(approval.pk)]}

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts import actions, sessions
@@ -38,7 +38,7 @@ def rows(view: str, where: str = "true", *arguments: Any) -> list[dict[str, Any]
         name = cursor.fetchone()[0]
     address = environment.database_address("chat", name)
     with closing(psycopg.connect(address, row_factory=psycopg.rows.dict_row)) as reader:
-        query = f'SELECT * FROM published."{view}" WHERE {where}'  # noqa: S608  both are literals of this file
+        query = f'SELECT * FROM published."{view}" WHERE {where}'
         return reader.execute(query, arguments).fetchall()
 
 
@@ -103,7 +103,8 @@ def test_what_learners_may_stands_in_everybodys_row(committed_db: str, alice: Us
 
 def test_ended_sessions_are_told_for_a_day(committed_db: str, alice: User) -> None:
     running, ended, old = (LoginSession.objects.create(user=alice) for _ in range(3))
-    sessions.end_sessions(LoginSession.objects.filter(pk__in=[ended.pk, old.pk]), "logged_out")
+    with transaction.atomic():
+        sessions.end_sessions(LoginSession.objects.filter(pk__in=[ended.pk, old.pk]), "logged_out")
     LoginSession.objects.filter(pk=old.pk).update(ended_at=timezone.now() - timedelta(hours=25))
     assert [(row["session_id"], row["user_id"]) for row in rows("ended_session")] == [(ended.pk, alice.pk)]
     assert running.ended_at is None
