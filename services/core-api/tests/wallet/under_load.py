@@ -146,7 +146,8 @@ class Load:
             request.repeat_until_answered(self.server)
 
     def heard(self) -> int:
-        return sum(request.answer is not None for request in tuple(self.sent))
+        """How many movements of credit clients were told of."""
+        return sum(request.answer is not None for request in tuple(self.sent) if request.change)
 
     def setbacks(self) -> list[str]:
         return list(itertools.chain.from_iterable(request.setbacks for request in tuple(self.sent)))
