@@ -23,6 +23,13 @@ def functions(schema: str) -> dict[str, tuple[str, str]]:
     return {name: (arguments, _result(result)) for name, arguments, result in found}
 
 
+def caller(schema: str, function: str) -> str | None:
+    """The one service that may call it, where the document says `(to `lectern_chat` alone)`; else whoever reads the views."""
+    section = CONTRACTS.split(f"### `{schema}`", 1)[1].split("\n### ", 1)[0].split("\n## ", 1)[0]
+    told = re.search(rf"^\| function `{function}\(.*` \| \(to `lectern_(\w+)` alone\)", section, re.MULTILINE)
+    return told and told[1]
+
+
 def _result(result: str) -> str:
     return TYPES.get(result, result.replace("table (", "TABLE("))
 
