@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from typing import Any, cast
+from uuid import UUID
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
 
 from accounts.models import User
 from config.confirmation import confirmed
 from config.model_admin import LecternModelAdmin, ReadOnlyModelAdmin
+from wallet.api import receipt_file
 from wallet.models import Coupon, Lot, Order, OrderLine, Posting, Wallet
+from wallet.queries import WITH_LINES
 from wallet.staff import AdjustForm, adjust_once
 
 
@@ -111,6 +117,21 @@ class OrderAdmin(ReadOnlyModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         return super().get_queryset(request).prefetch_related("lines__course")
+
+    def get_urls(self) -> list[Any]:
+        own = path("<uuid:pk>/receipt.pdf", self.admin_site.admin_view(self.receipt), name="wallet_order_receipt")
+        return [own, *super().get_urls()]
+
+    def links(self, request: HttpRequest, obj: Order) -> list[tuple[str, str]]:
+        return [
+            ("Receipt (PDF)", reverse("admin:wallet_order_receipt", args=[obj.pk])),
+            *super().links(request, obj),
+        ]
+
+    def receipt(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return receipt_file(get_object_or_404(Order.objects.select_related("user").prefetch_related(WITH_LINES), pk=pk))
 
     @admin.display(description="courses")
     def courses(self, order: Order) -> str:
