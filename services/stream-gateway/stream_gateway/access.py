@@ -110,6 +110,12 @@ SELECT CASE
   ) AS facts
 """
 
+STILL_GOOD = """
+SELECT 1 AS good FROM published.principal
+ WHERE user_id = %(user)s AND is_active AND erased_at IS NULL AND generation = %(generation)s
+   AND NOT EXISTS (SELECT FROM published.ended_session WHERE session_id = %(login)s)
+"""
+
 MAY_START = """
 SELECT CASE
          WHEN user_id IS NOT NULL AND NOT coalesce(token_good, false) THEN 'token_invalid'
@@ -195,6 +201,8 @@ async def _decide(database: Database, playback: UUID, secret: bytes | None, clai
     if verdict == "access_lost":
         raise AccessLost(problems.ACCESS_ENDED)
     if row is None or verdict in REFUSALS:
+        if verdict == "not_found" and claims and not await database.one(STILL_GOOD, _token(claims)):
+            raise Problem(problems.TOKEN_INVALID)  # as anywhere else, whatever was asked for
         raise Problem(REFUSALS[verdict])
     package = Package(row["package_id"], row["path"], row["duration_s"])
     return Playback(row["session_id"], row["user_id"], row["lesson_id"], package, row["valid_until"])

@@ -1,0 +1,102 @@
+"""Who gets through where: every route, method and socket for every role, against tests/access/routes.csv."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from access import table
+
+from tests.sockets import opened
+from tests.test_documents import routes
+from tickets.permissions import needed
+
+LINES = table.lines("chat")
+REST = [line for line in LINES if line.method != "SOCKET"]
+SOCKETS = [line for line in LINES if line.method == "SOCKET"]
+# The socket's own way to say 401 and "not there".
+NOT_AUTHENTICATED, FORBIDDEN = 4401, 4403
+BODIES = {
+    "/chat/v1/tickets/{ticket}/messages/": {"message": "Hello"},
+    "/chat/v1/tickets/{ticket}/read/": {"seq": 0},
+    "/chat/v1/tickets/{ticket}/transfer/": {"category": "nowhere"},
+}
+
+
+def test_the_table_names_every_route_with_its_permission():
+    declared = {
+        (method.upper(), table.plain(f"/{path}")): needed(view) or "nobody"
+        for path, view in routes()
+        for method in view.http_method_names
+        if hasattr(view, method) and method not in ("head", "options")
+    }
+    declared |= {("SOCKET", table.plain(f"/{path}")): "authenticated" for path in socket_routes()}
+    assert table.differences("chat", declared) == []
+
+
+def socket_routes():
+    """The addresses that asgi.py routes to sockets, but for the last, which refuses all others."""
+    from channels.routing import URLRouter
+
+    from realtime.asgi import application
+
+    inner = application.application_mapping["websocket"].app
+    assert isinstance(inner, URLRouter)
+    return [str(route.pattern) for route in inner.routes if str(route.pattern)]
+
+
+def someone(world, role):
+    """Somebody with that role; None: nobody."""
+    if role == "anonymous":
+        return None
+    user = world.user(role.replace("_", "-"), *([] if role == "deactivated" else table.permissions_of(role)))
+    if role == "deactivated":
+        world.deactivate(user)
+    return user
+
+
+@pytest.mark.parametrize("role", [*table.NOBODY_KNOWN, *table.ROLES])
+def test_each_role_gets_through_where_the_table_says(call, world, role):
+    user = someone(world, role)
+    for line in REST:
+        status = ask(call, user, line, str(uuid.uuid4())).status_code
+        assert line.accepts(role, status), f"{line.method} {line.route} answers {status}; the table: {line.through}"
+
+
+@pytest.mark.parametrize("line", [line for line in REST if line.object], ids=lambda line: f"{line.method} {line.route}")
+def test_another_persons_ticket_is_not_there(call, world, alice, bob, ticket, line):
+    for role in line.strangers:
+        user = someone(world, role)  # an agent of no category is a stranger to every ticket but their own
+        foreign, none = ask(call, user, line, ticket["id"]), ask(call, user, line, str(uuid.uuid4()))
+        assert (foreign.status_code, foreign.content) == (404, none.content), f"{role} can tell it from none"
+    owner = bob if line.permission == "support.answer" else alice
+    assert ask(call, owner, line, ticket["id"]).status_code not in (401, 403, 404)
+
+
+@pytest.mark.parametrize("line", SOCKETS, ids=lambda line: line.route)
+async def test_sockets_let_nobody_in_but_the_tickets_own(server, world, alice, ticket, line):
+    unknown = str(uuid.uuid4())
+    for role in table.NOBODY_KNOWN:
+        assert await closed(server, line, ticket["id"], someone(world, role)) == NOT_AUTHENTICATED, role
+    for role in line.strangers:
+        user = someone(world, role)
+        assert await closed(server, line, ticket["id"], user) == FORBIDDEN, role
+        assert await closed(server, line, unknown, user) == FORBIDDEN, role
+    hers = await opened(address(server, line, ticket["id"], alice), "chat.v1")
+    await hers.send(type="hello", since=0)
+    assert (await hers.next())["type"] == "welcome"
+
+
+async def closed(server, line, ticket, user):
+    """The code with which the server closes a socket to that ticket."""
+    return await (await opened(address(server, line, ticket, user))).closed()
+
+
+def address(server, line, ticket, user):
+    base = server.url.replace("http", "ws", 1) + table.filled(line.route, {"ticket": ticket})
+    return f"{base}?token={user.token()}" if user else base
+
+
+def ask(call, user, line, ticket):
+    body = {"ticket": ticket} if line.route.endswith("/connect-tickets/") else BODIES.get(line.route)
+    return call(user, line.method, table.filled(line.route, {"ticket": ticket}), body or {})
