@@ -6,7 +6,7 @@ RUN := $(VENV)/python -m
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests demo demo-start demo-stop demo-reset demo-data test test-core test-core-sqlite test-stream test-chat \
-  test-contract test-nginx test-embedded test-e2e test-long test-compose bench lint format lock clean
+  test-contract test-nginx test-embedded test-e2e test-schema test-long test-compose bench lint format lock clean
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ test-embedded: setup-tests ## make demo and make setup themselves
 
 test-e2e: setup-tests ## the main job, over HTTP and WebSocket, against a demo of its own
 	@exec $(RUN) deploy.embedded.run_tests e2e
+
+test-schema: setup-tests ## odd requests at every documented route, against a demo of its own
+	@exec $(RUN) deploy.embedded.run_tests schema
 
 test-long: setup-tests ## the tests that take minutes
 	@exec $(RUN) deploy.embedded.run_tests --long

@@ -66,6 +66,7 @@ LINT = Suite(
 SUITES = [
     Suite("core", "services/core-api", needs="servers"),  # the longest ones first
     Suite("e2e", ".", tests=("tests/e2e",), needs="demo"),
+    Suite("schema", ".", tests=("-n3", "tests/schema"), needs="demo"),  # three at once: nginx makes odd logins wait
     Suite("chat", "services/chat-gateway", needs="servers"),
     Suite("stream", "services/stream-gateway", needs="servers"),
     LINT,

@@ -1,0 +1,3 @@
+from e2e.conftest import accounts, base_url
+
+__all__ = ["accounts", "base_url"]
