@@ -30,7 +30,7 @@ from tests.wallet.under_load import Load, Next, Sent, Server, running_server, wa
 from wallet.models import IdempotencyKey, Order, Posting, Wallet
 
 pytestmark = pytest.mark.postgres
-often = pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.long)])
+often = pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.long)])
 
 GIVEN, PRICE = 100_000, 3  # credits
 IN_TRANSACTION = """SELECT pid FROM pg_stat_activity
