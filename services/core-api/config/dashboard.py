@@ -19,6 +19,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from approvals.models import Approval
+from books.models import Reconciliation
 from config.charts import Chart, Series
 from config.ids import earliest_uuid7
 from mail.models import Mail
@@ -63,6 +65,8 @@ def dashboard(viewer: User) -> Dashboard:
         (_is_of_the_desk(viewer), lambda: _open_tickets(there)),
         (viewer.has_perm("media.view_videoasset"), _packagings),
         (viewer.has_perm("mail.view_mail"), _waiting_mails),
+        (viewer.has_perm("approvals.view_approval"), lambda: _proposals(viewer)),
+        (viewer.has_perm("books.view_reconciliation"), _books),
         (viewer.has_perm("payments.view_providerevent"), _quarantined),
     ]
     return Dashboard([make() for may, make in charts if may], [make() for may, make in figures if may])
@@ -121,6 +125,22 @@ def _waiting_mails() -> Figure:
     url = reverse("admin:mail_mail_changelist") + "?status__exact=waiting"
     kept = "" if settings.MAIL_IS_SENT else "none is sent: EMAIL_URL is not set"
     return Figure("Mails waiting", waiting, kept, url)
+
+
+def _proposals(viewer: User) -> Figure:
+    """Those that this viewer may decide."""
+    pending = Approval.objects.filter(state=Approval.State.PENDING).exclude(proposed_by=viewer).exclude(person=viewer)
+    url = reverse("admin:approvals_approval_changelist") + "?state__exact=pending"
+    return Figure("Waiting for your approval", pending.count(), "refunds, adjustments, extensions", url)
+
+
+def _books() -> Figure:
+    run = Reconciliation.objects.order_by("-id").first()
+    url = reverse("admin:books_reconciliation_changelist")
+    if run is None:
+        return Figure("Differences in the books", None, "proved every night by the worker; not yet", url)
+    note = f"of {run.postings:,} postings, {run.started_at:%Y-%m-%d %H:%M}"
+    return Figure("Differences in the books", run.differences, note, url, alarming=run.differences > 0)
 
 
 def _quarantined() -> Figure:
