@@ -10,6 +10,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
 
+from config.negotiation import OneFormat
 from config.permissions import label_of
 from config.problems import CONTENT_TYPE, Problem
 
@@ -81,7 +82,8 @@ class Schema(AutoSchema):
             yield "403", "Not allowed."
         if "{" in self.path or any(parameter["name"] == "page" for parameter in parameters):
             yield "404", "Not there, or not yours to see."
-        yield "406", "The answer is JSON, which the request's Accept header leaves out."
+        if self.view.content_negotiation_class is not OneFormat:
+            yield "406", "The answer is JSON, which the request's Accept header leaves out."
         if has_body:
             yield "400", "The body is not what its Content-Type says."
             yield "413", "The body is too large."
