@@ -1,0 +1,151 @@
+"""What buying a course costs: beside pgbench, in a long ledger, and proving that ledger.
+
+1. Purchases through the API (gunicorn as it is deployed, HTTP, token, idempotency key, all of it; without nginx) beside
+   pgbench, which sends the very statements of such a purchase, recorded from PostgreSQL's log, on the same server.
+   Both have the machine to themselves in turns; the clients run on it, too.
+2. How long a purchase takes in the process itself (no HTTP) in a long ledger beside a short one.
+3. How many postings a second the reconciliation proves.
+
+LECTERN_BENCH_POSTINGS=10000000 makes the long ledger that long (it is 1,000,000 else).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench import ledger, replay
+from bench.measure import BUDGET, table
+from bench.shop import shop, tokens
+
+WITHIN = 1500
+SHORT = 10_000
+LONG = int(os.environ.get("LECTERN_BENCH_POSTINGS") or 1_000_000)
+BUYERS = SHORT // ledger.EACH
+CLIENTS = (1, 8, 32)
+SAMPLES, ROUND = max(200, int(1000 * BUDGET)), 100  # purchases in each ledger, and in each turn
+
+
+def main() -> None:
+    with ExitStack() as ending:
+        folder = Path(ending.enter_context(TemporaryDirectory(prefix="lectern-bench-", ignore_cleanup_errors=True)))
+        server = ending.enter_context(ledger.server(folder))
+        ledger.fill(server, "short", SHORT)
+        beside_pgbench(server, folder)
+        seconds = ledger.fill(server, "long", LONG)
+        print(f"\nA ledger of {LONG:,} postings, made in {seconds:.0f} s; {load()}")
+        in_a_long_ledger(server)
+        reconciling(server)
+
+
+def beside_pgbench(server: ledger.Server, folder: Path) -> None:
+    use("short")
+    people = tokens(BUYERS)
+    use(None)
+    statements, text = replay.record(server, server.copy("short", "specimen"), people)
+    script = folder / "purchase.sql"
+    script.write_text(text)
+    server.copy("short", "replayed")
+    turns, seconds = 2, BUDGET * 2
+    with shop(server, server.copy("short", "bought"), people) as ours:
+        ours.rate(8, BUDGET)  # every thread of every worker has its connection and its caches
+        base = 0
+        for clients in CLIENTS:
+            by_pgbench, by_us = [], []
+            for _ in range(turns):
+                by_pgbench.append(replay.pgbench(server, "replayed", script, clients, seconds, BUYERS, base))
+                base += 60_000
+                by_us.append(ours.rate(clients, seconds))
+            goals = {"core-api over HTTP": "≥ 0.25 x"} if clients == 32 else None
+            rows = [("pgbench, same statements", sum(by_pgbench) / turns), ("core-api over HTTP", sum(by_us) / turns)]
+            title = f"Purchases a second, {clients} client{'s' if clients > 1 else ''}"
+            table(f"{title} ({len(statements)} round trips each; {load()})", rows, "/s", goals)
+    print("\nThe round trips of one purchase:\n")
+    for statement in statements:
+        print(f"  {statement[:110]}")
+
+
+def in_a_long_ledger(server: ledger.Server) -> None:
+    names = {SHORT: server.copy("short", "short_bought"), LONG: "long"}
+    took: dict[int, list[float]] = {postings: [] for postings in names}
+    for first in range(-ROUND, SAMPLES, ROUND):  # the first round only warms up
+        for postings, name in names.items():
+            use(name)
+            spans = list(purchases(range(first + ROUND, first + 2 * ROUND), postings // ledger.EACH))
+            took[postings] += spans if first >= 0 else []
+    use(None)
+    for share in (0.5, 0.99):
+        rows = [(f"{postings:,} postings", nth(took[postings], share)) for postings in names]
+        goals = {f"{LONG:,} postings": "≤ 1.3 x"} if share == 0.99 else None
+        table(f"A purchase in the process, p{share * 100:.0f} of {SAMPLES} ({load()})", rows, "ms", goals)
+
+
+def purchases(numbers: Iterable[int], people: int) -> Iterable[float]:
+    """Makes these purchases, by people from all over the ledger; gives the milliseconds of each."""
+    from accounts.models import User
+    from wallet.actions import do_purchase
+    from wallet.locking import money_transaction
+
+    for number in numbers:
+        turn, place = divmod(number, people)
+        buyer = User.objects.get(pk=ledger.person_id(place * 7919 % people))  # a prime: each has their turn
+        began = time.perf_counter()
+        with money_transaction():
+            do_purchase(buyer, course=f"course-{ledger.FIRST_NEW_COURSE + turn}")
+        yield (time.perf_counter() - began) * 1000
+
+
+def reconciling(server: ledger.Server) -> None:
+    from django.db import transaction
+
+    from books import chains
+    from books.reconcile import differences
+
+    use("long")
+    rows = []
+    for name, proof in {"chains alone": chains.differences, "all of reconcile_wallets": differences}.items():
+        began = time.perf_counter()
+        checked = [0]
+        with transaction.atomic():
+            wrong = list(proof(checked.append))
+        rows.append((name, max(checked) / (time.perf_counter() - began)))
+        if wrong:
+            sys.exit(f"{name}: {len(wrong)} differences, the first: {wrong[0]}")
+    use(None)
+    goals = dict.fromkeys((name for name, _ in rows), "≥ 100,000 /s")
+    table(f"Proving {LONG:,} postings ({load()})", rows, "/s", goals)
+
+
+_open: dict[str, object] = {}
+
+
+def use(database: str | None) -> None:
+    """Has Django's queries go to this database, by a connection that stays; None closes them all."""
+    from django.db import connections
+
+    if database is None:
+        for wrapper in [connections["default"], *_open.values()]:
+            wrapper.close()
+        _open.clear()
+        return
+    if database not in _open:
+        _open[database] = connections["default"].copy()
+        _open[database].settings_dict["NAME"] = database
+    connections["default"] = _open[database]
+
+
+def nth(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def load() -> str:
+    return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+
+
+if __name__ == "__main__":
+    main()
