@@ -18,6 +18,7 @@ from books.journal import journal, statement
 from books.serializers import PeriodRequest, TrialBalanceLine
 from books.snapshot import one_snapshot
 from books.trial_balance import trial_balance
+from config.negotiation import OneFormat
 from config.openapi import refusals
 from config.permissions import Authenticated, holds
 from config.problems import Invalid
@@ -37,6 +38,7 @@ def csv_file(lines: Iterator[str], name: str) -> StreamingHttpResponse:
 
 class OwnStatement(APIView):
     permission_classes = [Authenticated]
+    content_negotiation_class = OneFormat
 
     @extend_schema(operation_id="wallet_statement", parameters=[PeriodRequest], responses=CSV)
     def get(self, request: Request) -> StreamingHttpResponse:
@@ -47,6 +49,7 @@ class OwnStatement(APIView):
 
 class Statement(APIView):
     permission_classes = [Reports]
+    content_negotiation_class = OneFormat
 
     @extend_schema(operation_id="wallet_statement_of", parameters=[PeriodRequest], responses=CSV)
     def get(self, request: Request, user: uuid.UUID) -> StreamingHttpResponse:
@@ -57,6 +60,7 @@ class Statement(APIView):
 
 class Journal(APIView):
     permission_classes = [Reports]
+    content_negotiation_class = OneFormat
 
     @extend_schema(operation_id="journal", parameters=[PeriodRequest], responses=CSV)
     def get(self, request: Request) -> StreamingHttpResponse:

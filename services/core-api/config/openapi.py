@@ -61,7 +61,7 @@ class Schema(AutoSchema):
 
     def get_auth(self) -> list[dict[str, list[str]]]:
         """A public operation takes a token, where it takes one at all, but needs none."""
-        schemes: list[dict[str, list[str]]] = super().get_auth()  # type: ignore[no-untyped-call]  # partly untyped
+        schemes: list[dict[str, list[str]]] = super().get_auth()
         tokens = [scheme for scheme in schemes if scheme]
         return [{}, *tokens] if label_of(self.view, self.method) == "public" else tokens
 

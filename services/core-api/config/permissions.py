@@ -80,8 +80,8 @@ def by_method(**permissions: type[BasePermission]) -> type[BasePermission]:
 
 def label_of(view: APIView, method: str) -> str:
     """Who may use `view` with `method`, in the words of its permission classes."""
-    found = []
+    found: list[str] = []
     for permission in view.get_permissions():
         by_method: dict[str, str] = getattr(permission, "labels", {})
-        found.append(by_method.get(method) or getattr(permission, "label", type(permission).__name__))
+        found.append(by_method.get(method) or str(getattr(permission, "label", type(permission).__name__)))
     return " and ".join(found)

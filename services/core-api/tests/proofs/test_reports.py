@@ -36,7 +36,7 @@ def movements(api: Api, alice: User, bob: User) -> None:
 
 
 def test_a_statement_leads_from_the_opening_to_the_closing_balance(api: Api, alice: User, movements: None) -> None:
-    lines = rows(api.as_(alice).get(STATEMENT))
+    lines = rows(api.as_(alice).get(STATEMENT, headers={"Accept": "text/csv"}))
     told = [(line["kind"], line["amount"], line["balance"]) for line in lines]
     assert told == [
         ("opening balance", "", "0"),
