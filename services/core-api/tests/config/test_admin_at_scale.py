@@ -34,7 +34,7 @@ def multiply(model: Any, template: Any, rows: int = ROWS, **columns: str) -> str
     quoted = ", ".join(f'"{name}"' for name in names)
     table = model._meta.db_table
     copies = f"generate_series(1, {rows}) n WHERE t.\"{model._meta.pk.column}\" = '{template.pk}'"
-    return f'INSERT INTO core."{table}" ({quoted}) SELECT {values} FROM core."{table}" t, {copies}'  # noqa: S608  made here
+    return f'INSERT INTO core."{table}" ({quoted}) SELECT {values} FROM core."{table}" t, {copies}'
 
 
 @pytest.fixture
