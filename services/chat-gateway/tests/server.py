@@ -62,7 +62,7 @@ class ChatServer:
         return f"ws://{self.address}/ws/chat/{ticket}/{query}"
 
 
-def wait_for(condition: Any, explain: Any = lambda: "", seconds: float = 15) -> Any:
+def wait_for(condition: Any, explain: Any = lambda: "", seconds: float = 60) -> Any:
     """The first true answer of `condition`; an AssertionError with `explain()` after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
