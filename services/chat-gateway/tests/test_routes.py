@@ -17,7 +17,6 @@ SOCKETS = [line for line in LINES if line.method == "SOCKET"]
 # The socket's own way to say 401 and "not there".
 NOT_AUTHENTICATED, FORBIDDEN = 4401, 4403
 BODIES: dict[str, dict[str, object]] = {
-    "/chat/v1/tickets/{ticket}/proposals/": {"kind": "refund", "order_line": str(uuid.uuid4()), "reason": "Asked for"},
     "/chat/v1/tickets/{ticket}/messages/": {"message": "Hello"},
     "/chat/v1/tickets/{ticket}/read/": {"seq": 0},
     "/chat/v1/tickets/{ticket}/transfer/": {"category": "nowhere"},
