@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 from deploy.embedded.databases import ROLES, database_url, make_database
@@ -37,6 +38,18 @@ def person_id(number: int) -> str:
 
 def session_id(number: int) -> str:
     return f"5e551000-0000-4000-8000-{FIRST + number}"
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process and its children, also those that ended, have used of the processors."""
+    parent = psutil.Process(pid)
+    while True:
+        children = parent.children()
+        with suppress(psutil.NoSuchProcess):
+            seconds = sum(parent.cpu_times()[:4])  # user and system, its own and that of children that ended
+            seconds += sum(sum(child.cpu_times()[:2]) for child in children)
+            if parent.children() == children:  # else one ended in between, and counts twice or not at all
+                return seconds
 
 
 @dataclass
@@ -67,6 +80,11 @@ class Server:
                 self.postgres.url(), database, "core_owner", PASSWORDS["core_owner"]
             ),
         }
+
+    def processor_seconds(self) -> float:
+        """What PostgreSQL, with all processes that it has and had, has used of the processors so far."""
+        assert self.postgres.process is not None
+        return processor_seconds(self.postgres.process.pid)
 
     def copy(self, source: str, name: str) -> str:
         with self.superuser() as connection:

@@ -18,6 +18,7 @@ from deploy.embedded.postgres import free_port
 
 @dataclass
 class Shop:
+    pid: int
     port: int
     tokens: list[str]
     bought: int = 0
@@ -85,7 +86,7 @@ def shop(server: Server, database: str, tokens: list[str]) -> Iterator[Shop]:
     process = subprocess.Popen(command, cwd=SERVICE, env=environment, stdout=log, stderr=log)
     try:
         _wait_until_it_answers(process, port)
-        yield Shop(port, tokens)
+        yield Shop(process.pid, port, tokens)
     finally:
         process.terminate()
         process.wait(30)
