@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact
 
 from books import chains
-from payments.models import Reversal, TopUp
+from payments.models import ProviderEvent, Reversal, TopUp
 from wallet.accounts import DEBT, account_id
 from wallet.models import Account, Coupon, Lot, LotEntry, Order, OrderLine, Posting, Redemption, Wallet
 
@@ -64,6 +64,11 @@ def _mismatches() -> Iterator[tuple[str, QuerySet[Any]]]:
     arrived = Q(status__in=[TopUp.Status.PAID, TopUp.Status.REFUNDED])
     yield "Top-up {}: it is paid, but its credit did not arrive.", TopUp.objects.filter(arrived, ~Exists(credited))
     yield "Top-up {}: it is not paid, but credit arrived.", TopUp.objects.filter(~arrived, Exists(of_topup))
+    said = ProviderEvent.objects.filter(
+        topup=OuterRef("pk"), provider=OuterRef("provider"), kind="paid", outcome="applied"
+    )
+    yield "Top-up {}: it is paid, but its provider never said so.", TopUp.objects.filter(arrived, ~Exists(said))
+    yield "Top-up {}: its provider said that it is paid, but it is not.", TopUp.objects.filter(~arrived, Exists(said))
     yield from _reversal_mismatches(postings)
 
 

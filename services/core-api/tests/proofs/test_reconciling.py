@@ -110,9 +110,14 @@ class TestTampering:
         assert f"Order {order.pk}: its price is not the sum of its lines." in reconcile()[1]
 
     def test_a_top_up_without_its_credit_is_named(self, alice):
-        from payments.models import CreditPack, TopUp
+        from payments.models import CreditPack, ProviderEvent, TopUp
 
         pack = CreditPack.objects.get(code="small")
         price = {"credits": 100, "amount": 1000, "currency": "EUR"}
         topup = TopUp.objects.create(user=alice, pack=pack, provider="sandbox", status="paid", **price)
-        assert f"Top-up {topup.pk}: it is paid, but its credit did not arrive." in reconcile()[1]
+        named = reconcile()[1]
+        assert f"Top-up {topup.pk}: it is paid, but its credit did not arrive." in named
+        assert f"Top-up {topup.pk}: it is paid, but its provider never said so." in named
+        ProviderEvent.objects.create(provider="sandbox", event_id="e", kind="paid", topup=topup, outcome="applied")
+        TopUp.objects.filter(pk=topup.pk).update(status="pending")
+        assert f"Top-up {topup.pk}: its provider said that it is paid, but it is not." in reconcile()[1]
