@@ -43,12 +43,14 @@ def tokens(base_url: str, accounts: dict[str, dict[str, str]]) -> Iterator[dict[
         person.close()
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize(("who", "service"), ASKED)
 def test_odd_requests(base_url: str, tokens: dict[str, str], who: str, service: str) -> None:
     names = operations(base_url, service, FIRST[who])
     ask(base_url, service, tokens[who], [name for name in names if not name.endswith(ENDING)], examples=3)
 
 
+@pytest.mark.timeout(400)
 def test_leaving(base_url: str, tokens: dict[str, str]) -> None:
     names = [name for name in operations(base_url, "core") if name.endswith(ENDING)]
     assert len(names) == len(ENDING)
