@@ -44,10 +44,6 @@ def tokens(base_url: str, accounts: dict[str, dict[str, str]]) -> Iterator[dict[
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.timeout(
-    300
-)  # on a machine that has much else to do; 40 s of the longest are nginx holding odd logins back
-@pytest.mark.timeout(300)  # nginx holds odd logins back for 40 s; a busy machine takes as long again
 @pytest.mark.parametrize(("who", "service"), ASKED)
 def test_odd_requests(base_url: str, tokens: dict[str, str], who: str, service: str) -> None:
     names = operations(base_url, service, FIRST[who])
