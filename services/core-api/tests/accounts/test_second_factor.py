@@ -308,7 +308,7 @@ def test_only_who_may_change_people_removes_a_device_and_only_a_superuser_a_supe
 ) -> None:
     from django.contrib.auth.models import Permission
 
-    greg = make_person("greg", is_staff=True)
+    greg = make_person("greg", "finance", is_staff=True)  # else fiona could do more than he
     remove(greg, fiona)
     assert TotpDevice.objects.filter(user=fiona).exists()
     greg.user_permissions.set(Permission.objects.filter(codename__in=["change_user", "view_user"]))
