@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import psutil
 
 from deploy.embedded import leftovers
 from deploy.embedded.state import REPOSITORY, State
+from deploy.embedded.waiting import looks
 
 LONGEST_START = 600  # seconds
 LONGEST_STOP = 60
@@ -56,17 +56,17 @@ def start(state: State, command: Sequence[str]) -> int:
 def stop(state: State) -> int:
     """Stops a manager, wherever it was started, and waits until it has; ends what a killed one left."""
     was_running, asked = state.is_held(), False
-    deadline = time.monotonic() + LONGEST_STOP
-    while state.is_held():
+    for _ in looks(LONGEST_STOP):
+        if not state.is_held():
+            break
         manager = _manager(state)
         if manager and not asked:
             with contextlib.suppress(psutil.NoSuchProcess):
                 manager.send_signal(signal.SIGTERM)
             asked = True
-        if time.monotonic() > deadline:
-            print(f"lectern: it has not stopped within {LONGEST_STOP} s: see {state.logs}", file=sys.stderr)
-            return 1
-        time.sleep(0.05)  # between two looks; the condition decides, the deadline bounds it
+    else:
+        print(f"lectern: it has not stopped within {LONGEST_STOP} s: see {state.logs}", file=sys.stderr)
+        return 1
     with state.held():
         leftovers.end_all(state)
     print("Lectern has stopped; everything is kept for the next time." if was_running else "Lectern is not running.")
@@ -93,17 +93,14 @@ def _manager(state: State) -> psutil.Process | None:
 
 def _follow(state: State, manager: subprocess.Popen[bytes], log: Path) -> int:
     """Shows what the manager prints until it is ready or has ended."""
-    deadline = time.monotonic() + LONGEST_START
     with log.open() as reader:
-        while True:
+        for _ in looks(LONGEST_START):
             ended = manager.poll() is not None
             ready = state.read_note("manager").get("ready") and state.read_note("manager").get("pid") == manager.pid
             sys.stdout.write(reader.read())
             sys.stdout.flush()
             if ended or ready:
                 return 0 if ready else 1
-            if time.monotonic() > deadline:
-                print(f"lectern: not ready after {LONGEST_START} s: see {state.logs}", file=sys.stderr)
-                manager.send_signal(signal.SIGTERM)
-                return 1
-            time.sleep(0.05)  # between two looks; the condition decides, the deadline bounds it
+    print(f"lectern: not ready after {LONGEST_START} s: see {state.logs}", file=sys.stderr)
+    manager.send_signal(signal.SIGTERM)
+    return 1

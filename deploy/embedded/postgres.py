@@ -7,13 +7,13 @@ import secrets
 import shutil
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 import psutil
 import psycopg
 
 from deploy.embedded import account
+from deploy.embedded.waiting import looks
 
 
 def free_port() -> int:
@@ -112,17 +112,17 @@ class Postgres:
         return True
 
     def wait_until_ready(self, seconds: float = 30) -> None:
-        deadline = time.monotonic() + seconds
-        while True:
+        why: Exception | None = None
+        for _ in looks(seconds):
             try:
                 psycopg.connect(self.url(), connect_timeout=2).close()
                 return
             except psycopg.OperationalError as error:
-                ended = self.process is not None and self.process.poll() is not None
-                if ended or time.monotonic() > deadline:
-                    tail = (self.home / "postgres.log").read_text(errors="replace")[-2000:]
-                    raise SystemExit(f"lectern: PostgreSQL did not start: {error}\n{tail}") from error
-                time.sleep(0.05)  # between two looks; the condition decides, the deadline bounds it
+                why = error
+            if self.process is not None and self.process.poll() is not None:
+                break
+        tail = (self.home / "postgres.log").read_text(errors="replace")[-2000:]
+        raise SystemExit(f"lectern: PostgreSQL did not start: {why}\n{tail}") from why
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:

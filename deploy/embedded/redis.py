@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 from deploy.embedded.postgres import free_port
+from deploy.embedded.waiting import looks
 
 
 def find_program() -> str | None:
@@ -60,11 +60,8 @@ class Redis:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-        deadline = time.monotonic() + 10
-        while not self.ready():
-            if time.monotonic() > deadline:
-                raise SystemExit("lectern: Redis did not start.")
-            time.sleep(0.02)  # between two looks; the condition decides, the deadline bounds it
+        if not any(self.ready() for _ in looks(10)):
+            raise SystemExit("lectern: Redis did not start.")
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:

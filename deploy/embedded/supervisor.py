@@ -19,6 +19,7 @@ import psutil
 
 from deploy.embedded import leftovers
 from deploy.embedded.state import State
+from deploy.embedded.waiting import looks
 
 PATIENCE = 15  # seconds that a process has to end by itself
 
@@ -144,14 +145,13 @@ class Supervisor:
         leftovers.end([child for child in families if child.is_running()], patience=2)
 
     def _wait_for(self, condition: Callable[[], bool], seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
+        for _ in looks(seconds):
+            if condition():
+                return
             if self._stop_requested:
                 raise StopRequested
             self._check()
-            if time.monotonic() > deadline:
-                raise TimeoutError
-            time.sleep(0.05)  # between two looks; the condition decides, the deadline bounds it
+        raise TimeoutError
 
     def _check(self) -> None:
         for name, (program, process) in self.running.items():

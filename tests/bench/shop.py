@@ -14,6 +14,7 @@ from http.client import HTTPConnection
 
 from bench.ledger import FIRST_NEW_COURSE, SERVICE, Server, session_id
 from deploy.embedded.postgres import free_port
+from deploy.embedded.waiting import looks
 
 
 @dataclass
@@ -94,15 +95,16 @@ def shop(server: Server, database: str, tokens: list[str]) -> Iterator[Shop]:
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < deadline:
+    for _ in looks(seconds):
+        if process.poll() is not None:
+            break
         connection = HTTPConnection("127.0.0.1", port, timeout=3)
         try:
             connection.request("GET", "/healthz")
             connection.getresponse().read()
             return
         except OSError:
-            time.sleep(0.05)  # between two looks; the condition decides, the deadline bounds it
+            continue
         finally:
             connection.close()
     raise RuntimeError("gunicorn did not start")

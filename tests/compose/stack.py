@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from deploy.embedded.waiting import looks
 
 ROOT = Path(__file__).resolve().parents[2]
 HEALTHY_WITHIN_S = 180
@@ -46,10 +47,11 @@ def containers() -> dict[str, dict[str, Any]]:
 
 def wait_until_served(base_url: str, seconds: float = 60) -> None:
     """Until each part answers through nginx; fails after `seconds` with what it answered last."""
-    deadline = time.monotonic() + seconds
-    while failing := {part: status for part, status in statuses(base_url).items() if status != 200}:
-        assert time.monotonic() < deadline, f"after {seconds} s still {failing}"
-        time.sleep(0.2)  # between two looks; the condition decides
+    for _ in looks(seconds, pause=0.2):
+        failing = {part: status for part, status in statuses(base_url).items() if status != 200}
+        if not failing:
+            return
+    raise AssertionError(f"after {seconds} s still {failing}")
 
 
 def statuses(base_url: str) -> dict[str, int | str]:

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
+from deploy.embedded.waiting import looks
+
 T = TypeVar("T")
 
 
@@ -99,10 +101,8 @@ def newcomer(base_url: str) -> Person:
 
 def wait_for(look: Callable[[], T], good: Callable[[T], bool], seconds: float = 20) -> T:
     """What `look` sees once it is `good`; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while True:
+    for _ in looks(seconds, pause=0.1):
         seen = look()
         if good(seen):
             return seen
-        assert time.monotonic() < deadline, f"still {seen!r} after {seconds} s"
-        time.sleep(0.1)  # between two looks; the condition decides
+    raise AssertionError(f"still {seen!r} after {seconds} s")

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,8 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from deploy.embedded.leftovers import MARK  # noqa: E402  needs the path above
-from deploy.embedded.postgres import free_port  # noqa: E402
-from deploy.embedded.state import State  # noqa: E402
+from deploy.embedded.postgres import free_port  # noqa: E402  needs the path above
+from deploy.embedded.state import State  # noqa: E402  needs the path above
+from deploy.embedded.waiting import looks  # noqa: E402  needs the path above
 
 SMALL = [sys.executable, str(Path(__file__).with_name("small_demo.py"))]
 
@@ -89,10 +89,7 @@ class Demo:
 
 
 def eventually(condition: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
+    assert any(condition() for _ in looks(seconds)), "it did not happen in time"
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from deploy.embedded import demo  # noqa: E402  needs the path above
-from deploy.embedded.supervisor import Program  # noqa: E402
-from deploy.embedded.system import System  # noqa: E402
+from deploy.embedded.supervisor import Program  # noqa: E402  needs the path above
+from deploy.embedded.system import System  # noqa: E402  needs the path above
 
 SERVER = """
 import http.server, os, sys, threading

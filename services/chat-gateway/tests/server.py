@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from deploy.embedded.waiting import looks
 
 SERVICE = Path(__file__).resolve().parents[1]
 
@@ -64,9 +65,7 @@ class ChatServer:
 
 def wait_for(condition: Any, explain: Any = lambda: "", seconds: float = 60) -> Any:
     """The first true answer of `condition`; an AssertionError with `explain()` after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    for _ in looks(seconds, pause=0.02):
         if answer := condition():
             return answer
-        time.sleep(0.02)
     raise AssertionError(f"waited {seconds} s in vain {explain()}")

@@ -20,7 +20,7 @@ from accounts.forms import AddUserForm, ChangeUserForm, GroupForm, PasswordForm
 from accounts.login_help import LogInHelp
 from accounts.models import LoginSession, User
 from config.confirmation import ReasonForm, confirmed
-from config.model_admin import LecternModelAdmin
+from config.model_admin import LecternModelAdmin, ReadOnlyInline
 from learning.forms import GrantForm
 from learning.grants import do_grant
 from privacy.erasing import erase
@@ -28,35 +28,25 @@ from privacy.forms import EraseForm
 from wallet.staff import AdjustForm, adjust_once
 
 
-class LoginSessionInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+class LoginSessionInline(ReadOnlyInline):
     """The newest logins of a person."""
 
     model = LoginSession
-    fields = readonly_fields = ("created_at", "last_used_at", "address", "user_agent", "ended_at", "end_reason")
+    fk_name = "user"
+    fields = ("created_at", "last_used_at", "address", "user_agent", "ended_at", "end_reason")
     ordering = ("-last_used_at",)
-    extra = 0
-    can_delete = False
     verbose_name_plural = "newest logins (refresh tokens are kept as hashes only)"
-    SHOWN = 20
+    newest = 20
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LoginSession]:
-        sessions = super().get_queryset(request).select_related("user")
-        user = request.resolver_match.kwargs.get("object_id") if request.resolver_match else None
-        newest = sessions.filter(user=user).order_by("-last_used_at").values("pk")[: self.SHOWN]
-        return sessions.filter(pk__in=newest)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+        return super().get_queryset(request).select_related("user")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("accounts.view_user")
 
 
 @admin.register(User)
-class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[type-arg]  # ditto
+class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[type-arg]  # Django's class takes no [] at run time
     form = ChangeUserForm
     add_form = AddUserForm
     change_password_form = PasswordForm

@@ -42,14 +42,14 @@ HOUR, MINUTE = 3600.0, 60.0  # seconds
 
 class Purpose(StrEnum):
     LOGIN = "login"  # account: the name typed
-    PASSWORD = "password"  # noqa: S105  no password; the current one, typed by somebody logged in; account: their id
+    REAUTHENTICATION = "reauthentication"  # the current password, typed by somebody logged in; account: their id
     REGISTRATION = "registration"
     RESET = "reset"  # a mail with a reset link; account: the address typed
     VERIFICATION = "verification"  # a mail with a verification link; account: the person's id
     EXPORT = "export"  # of what is held about a person; account: their id
 
 
-GUESSED = {Purpose.LOGIN, Purpose.PASSWORD}  # their refusals are security events
+GUESSED = {Purpose.LOGIN, Purpose.REAUTHENTICATION}  # their refusals are security events
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ _GUESSES = Rule(free=5, first_s=1, longest_s=15 * MINUTE, forgets_one_s=HOUR)
 _MAILS = Rule(free=3, first_s=MINUTE, longest_s=HOUR, forgets_one_s=HOUR)
 PER_ACCOUNT = {
     Purpose.LOGIN: _GUESSES,
-    Purpose.PASSWORD: _GUESSES,
+    Purpose.REAUTHENTICATION: _GUESSES,
     Purpose.RESET: _MAILS,
     Purpose.VERIFICATION: _MAILS,
     Purpose.EXPORT: _per_hour(5),
@@ -158,7 +158,7 @@ def check_and_count(purpose: Purpose, *, account: str | None = None, address: st
 
 def forget(user: User) -> int:
     """Forgets the failures that make this person wait, wherever they come from. Gives the number of counters."""
-    names = [(Purpose.LOGIN, user.username), (Purpose.LOGIN, user.email), (Purpose.PASSWORD, str(user.pk))]
+    names = [(Purpose.LOGIN, user.username), (Purpose.LOGIN, user.email), (Purpose.REAUTHENTICATION, str(user.pk))]
     accounts = [_hash(purpose, "account", normalise_username(name).casefold()) for purpose, name in names]
     return AttemptCounter.objects.filter(account__in=accounts).delete()[0]
 
@@ -211,11 +211,11 @@ def _take(counter: _Counter) -> tuple[float, int, float]:
 
     One statement, so that two of them cannot both see the same count, on PostgreSQL as on SQLite.
     """
-    table = AttemptCounter._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} (key, account, level, refused, last_at, forgotten_at) VALUES (%s, %s, 0, 0, %s, %s)"  # noqa: S608  the table's name is ours
-            f" ON CONFLICT (key) DO UPDATE SET refused = {table}.refused + 1 RETURNING level, refused, last_at",
+            "INSERT INTO accounts_attemptcounter AS known (key, account, level, refused, last_at, forgotten_at)"
+            " VALUES (%s, %s, 0, 0, %s, %s)"
+            " ON CONFLICT (key) DO UPDATE SET refused = known.refused + 1 RETURNING level, refused, last_at",
             [counter.key, counter.account, time.time(), time.time()],
         )
         level, refused, last_at = cursor.fetchone()
@@ -229,7 +229,7 @@ def _take_back(key: bytes) -> None:
 def _person(purpose: Purpose, account: str | None) -> User | None:
     if account is None:
         return None
-    by_id = purpose is Purpose.PASSWORD
+    by_id = purpose is Purpose.REAUTHENTICATION
     return (User.objects.filter(pk=account) if by_id else User.objects.named(account)).first()
 
 

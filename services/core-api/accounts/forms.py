@@ -19,7 +19,7 @@ class AddUserForm(AdminUserCreationForm):  # type: ignore[type-arg]  # Django's 
         fields = ("username", "email", "name")
 
 
-class RolesForm(forms.ModelForm):  # type: ignore[type-arg]  # ditto
+class RolesForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class takes no [] at run time
     """A form that changes what somebody may do. Whoever sends it (`giver`) gives no more than they have."""
 
     giver: User
@@ -49,7 +49,7 @@ class RolesForm(forms.ModelForm):  # type: ignore[type-arg]  # ditto
         return [row for row in self.cleaned_data.get(name, []) if row not in before]
 
 
-class ChangeUserForm(RolesForm, UserChangeForm):  # type: ignore[type-arg]  # ditto
+class ChangeUserForm(RolesForm, UserChangeForm):  # type: ignore[type-arg]  # Django's class takes no [] at run time
     class Meta(UserChangeForm.Meta):
         model = User
 
@@ -60,7 +60,7 @@ class GroupForm(RolesForm):
         fields = ("name", "permissions")
 
 
-class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # ditto
+class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # Django's class takes no [] at run time
     def save(self, commit: bool = True) -> User:
         """Sets the password, or none at all, and ends every login of the person."""
         usable = self.cleaned_data["set_usable_password"]

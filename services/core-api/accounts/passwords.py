@@ -26,7 +26,7 @@ from config.problems import Invalid, TooManyRequests
 
 def check_current_password(user: User, password: str) -> None:
     """For what a stolen access token must not suffice for. Outside any transaction. Raises WrongPassword, TooManyRequests."""
-    attempt = check_and_count(Attempted.PASSWORD, account=str(user.pk), address=current_origin().address)
+    attempt = check_and_count(Attempted.REAUTHENTICATION, account=str(user.pk), address=current_origin().address)
     if not user.check_password(password):
         raise WrongPassword
     attempt.succeeded()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
-@action(permissions=["delete"], description=str(django_delete_selected.short_description))  # type: ignore[attr-defined]
+@action(permissions=["delete"], description="Delete selected %(verbose_name_plural)s")
 def delete_selected(model_admin: ModelAdmin[Any], request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse | None:
     """Django's, in one transaction: what is deleted and the entries in the audit log that say so."""
     with transaction.atomic():

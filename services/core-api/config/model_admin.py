@@ -108,6 +108,36 @@ def _is_uuid(model: type[Model], name: str) -> bool:
     return isinstance(field.target_field if field.is_relation else field, UUIDField)
 
 
+class LecternInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+    """A table on its parent's page, without empty rows to fill in."""
+
+    extra = 0
+
+
+class ReadOnlyInline(LecternInline):
+    """`fields` to be looked at. With `newest`, which wants `fk_name`: the first so many of the parent's, in `ordering`."""
+
+    max_num = 0
+    can_delete = False
+    newest: int | None = None
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields or ()
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        if self.newest is None or not request.resolver_match:
+            return rows
+        own = rows.filter(**{str(self.fk_name): request.resolver_match.kwargs.get("object_id")})
+        return rows.filter(pk__in=own.order_by(*(self.ordering or ())).values("pk")[: self.newest])
+
+
 def what_changed(message: Any) -> dict[str, Any]:
     """`{"fields": ["Email"], "related": ["lesson added"]}` out of Django's change message: labels, no values.
 

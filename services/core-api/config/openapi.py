@@ -94,7 +94,7 @@ class Schema(AutoSchema):
         yield "503", "Not possible now; Retry-After says when to try again."
 
     def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:
-        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]  # ditto
+        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]  # partly untyped
         if getattr(serializer, "refuses_unknown_names", False):
             schema["additionalProperties"] = False
         return schema

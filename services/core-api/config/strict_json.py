@@ -24,7 +24,7 @@ JSON_TYPES: dict[type[serializers.Field[Any, Any, Any, Any]], tuple[type, ...]] 
 
 def install() -> None:
     for field, types in JSON_TYPES.items():
-        field.to_internal_value = _strict(field.to_internal_value, types)  # type: ignore[method-assign]  # see above
+        field.to_internal_value = _strict(field.to_internal_value, types)  # type: ignore[method-assign]  # DRF has no switch for it
 
 
 def _strict(lenient: Any, types: tuple[type, ...]) -> Any:

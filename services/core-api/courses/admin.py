@@ -10,7 +10,7 @@ from django.db.models import Count, Q, QuerySet
 from django.forms import BaseModelForm
 from django.http import HttpRequest
 
-from config.model_admin import LecternModelAdmin
+from config.model_admin import LecternInline, LecternModelAdmin
 from courses import actions
 from courses.errors import CourseIncomplete
 from courses.models import Bundle, Category, Course, Lesson, Section
@@ -61,10 +61,9 @@ def _only_own(request: HttpRequest) -> bool:
     return request.user.has_perm("courses.manage") and not request.user.has_perm("courses.manage_all")
 
 
-class OutlineInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+class OutlineInline(LecternInline):
     """Part of the page of a course, for whoever may change that course."""
 
-    extra = 0
     show_change_link = True
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -68,7 +68,7 @@ class OneBundle(RetrieveAPIView[Bundle]):
     permission_classes = (Public,)
     serializer_class = BundleSerializer
     lookup_field = "slug"
-    queryset = Bundle.objects.none()  # ditto
+    queryset = Bundle.objects.none()  # for the document; requests use get_queryset
 
     def get_queryset(self) -> QuerySet[Bundle]:
         return bundles_on_sale(self.request.user)

@@ -200,4 +200,4 @@ class LessonPage(LessonLine):
 
     @extend_schema_field(serializers.BooleanField())
     def get_completed(self, lesson: Lesson) -> bool:
-        return False  # ditto
+        return False  # nothing was watched

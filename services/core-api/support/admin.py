@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from config.model_admin import LecternModelAdmin
+from config.model_admin import LecternInline, LecternModelAdmin
 from support.models import Agent, Category, Skill
 
 
@@ -20,9 +20,8 @@ class CategoryAdmin(LecternModelAdmin):
     prepopulated_fields = {"slug": ["name"]}
 
 
-class SkillInline(admin.TabularInline):  # type: ignore[type-arg]  # ditto
+class SkillInline(LecternInline):
     model = Skill
-    extra = 0
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Skill]:
         return super().get_queryset(request).select_related("category", "agent__user")
@@ -33,7 +32,7 @@ class SkillInline(admin.TabularInline):  # type: ignore[type-arg]  # ditto
         if db_field.name == "category":
             if not hasattr(request, "categories"):
                 request.categories = list(field.choices)  # type: ignore[attr-defined]  # requests take attributes
-            field.choices = request.categories  # type: ignore[attr-defined]  # ditto
+            field.choices = request.categories  # type: ignore[attr-defined]  # set two lines above
         return field
 
 

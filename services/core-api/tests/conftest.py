@@ -16,12 +16,12 @@ import django  # noqa: E402  settings are read from the environment that was pre
 
 django.setup()
 
-from django.conf import settings  # noqa: E402  ditto
-from django.contrib.auth.models import Group  # noqa: E402  ditto
-from django.db import connections  # noqa: E402  ditto
-from rest_framework.test import APIClient  # noqa: E402  ditto
+from django.conf import settings  # noqa: E402  needs Django set up
+from django.contrib.auth.models import Group  # noqa: E402  needs Django set up
+from django.db import connections  # noqa: E402  needs Django set up
+from rest_framework.test import APIClient  # noqa: E402  needs Django set up
 
-from tests import databases  # noqa: E402  ditto
+from tests import databases  # noqa: E402  needs Django set up
 
 if TYPE_CHECKING:
     from accounts.models import User

@@ -15,47 +15,36 @@ from django.urls import path, reverse
 
 from accounts.models import User
 from config.confirmation import confirmed
-from config.model_admin import LecternModelAdmin, ReadOnlyModelAdmin
+from config.model_admin import LecternModelAdmin, ReadOnlyInline, ReadOnlyModelAdmin
 from wallet.api import receipt_file
 from wallet.models import Coupon, Lot, Order, OrderLine, Posting, Wallet
 from wallet.queries import WITH_LINES
 from wallet.staff import AdjustForm, adjust_once
 
 
-class PostingInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+class PostingInline(ReadOnlyInline):
     """The newest postings of a wallet; all of them are in the list of postings."""
 
     model = Posting
     fk_name = "wallet"
     fields = ("wallet_seq", "kind", "debit", "credit", "amount", "balance_after", "order", "note", "created_at")
-    readonly_fields = fields
     ordering = ["-wallet_seq"]
-    extra = 0
-    max_num = 0
-    can_delete = False
     show_change_link = True
-    SHOWN = 50
+    newest = 50
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Posting]:
-        postings = super().get_queryset(request).select_related("debit", "credit", "order")
-        wallet = request.resolver_match.kwargs.get("object_id") if request.resolver_match else None
-        newest = postings.filter(wallet=wallet).order_by("-wallet_seq").values("pk")[: self.SHOWN]
-        return postings.filter(pk__in=newest)
+        return super().get_queryset(request).select_related("debit", "credit", "order")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("wallet.view_posting")
 
 
-class LotInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+class LotInline(ReadOnlyInline):
     """The promotional credit of a wallet, the newest first."""
 
     model = Lot
     fields = ("amount", "remaining", "expires_at", "created_at")
-    readonly_fields = fields
     ordering = ["-created_at"]
-    extra = 0
-    max_num = 0
-    can_delete = False
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("wallet.view_posting")
@@ -89,13 +78,9 @@ class WalletAdmin(ReadOnlyModelAdmin):
         return adjust_once(wallet.user, by, given["amount"], given["reason"], given["once"])
 
 
-class OrderLineInline(admin.TabularInline):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+class OrderLineInline(ReadOnlyInline):
     model = OrderLine
     fields = ("id", "course", "list_price", "discount", "price", "refunded_at")
-    readonly_fields = fields
-    extra = 0
-    max_num = 0
-    can_delete = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderLine]:
         return super().get_queryset(request).select_related("course")

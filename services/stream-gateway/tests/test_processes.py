@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -10,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +21,8 @@ import pytest
 from conftest import Databases
 from contract.vectors import SigningKeys
 from world import World
+
+from deploy.embedded.waiting import looks
 
 SERVICE = Path(__file__).resolve().parents[1]
 GOOD = {
@@ -163,16 +165,13 @@ def serving(**changes: str) -> Iterator[tuple[Server, subprocess.Popen[str]]]:
         text=True,
     )
     try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
+        for _ in looks(60):
+            with contextlib.suppress(OSError):
                 if server.ask("GET", "/readyz")[0] == 200:
                     break
-            except OSError:
-                pass
             assert process.poll() is None, "it ended"
-            assert time.monotonic() < deadline, "it did not become ready"
-            time.sleep(0.05)
+        else:
+            raise AssertionError("it did not become ready")
         yield server, process
     finally:
         process.send_signal(signal.SIGTERM)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,10 +17,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from stand_ins import Service  # noqa: E402
+from stand_ins import Service  # noqa: E402  needs the path above
 
 from deploy.embedded import nginx  # noqa: E402  needs the path above
-from deploy.embedded.postgres import free_port  # noqa: E402
+from deploy.embedded.postgres import free_port  # noqa: E402  needs the path above
+from deploy.embedded.waiting import looks  # noqa: E402  needs the path above
 
 
 class Front:
@@ -57,15 +58,12 @@ class Front:
             file.write_text(file.read_text().replace(old, new))
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 10
-        while True:
-            try:
+        for _ in looks(10):
+            with contextlib.suppress(httpx.TransportError):
                 self.client.get("/healthz")
                 return
-            except httpx.TransportError:
-                assert self.process.poll() is None, self._err.read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+            assert self.process.poll() is None, self._err.read_text()
+        raise AssertionError("nginx does not answer")
 
     def raw(self, data: bytes, hang_up: bool = False) -> bytes:
         """Sends bytes as they are and returns all that comes until nginx hangs up."""
@@ -85,20 +83,18 @@ class Front:
         return int(head.split()[1]), body
 
     def log_lines(self, at_least: int = 1) -> list[dict[str, object]]:
-        deadline = time.monotonic() + 5
-        while True:
+        for _ in looks(5):
             lines = [json.loads(line) for line in self._out.read_text().splitlines()]
-            if len(lines) >= at_least or time.monotonic() > deadline:
-                return lines
-            time.sleep(0.02)
+            if len(lines) >= at_least:
+                break
+        return lines
 
     def log_line_of(self, request_id: str) -> dict[str, object]:
         """The line is written after the answer has been sent."""
-        deadline = time.monotonic() + 5
-        while not (found := [line for line in self.log_lines() if line["request_id"] == request_id]):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        return found[0]
+        for _ in looks(5):
+            if found := [line for line in self.log_lines() if line["request_id"] == request_id]:
+                return found[0]
+        raise AssertionError(f"no line of {request_id}")
 
     def all_logs(self) -> str:
         return self._out.read_text() + self._err.read_text()

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from stand_ins import NameServer, Rude, Service, problem
 
+from deploy.embedded.waiting import looks
+
 
 @pytest.mark.parametrize(
     ("path", "service"),
@@ -208,12 +210,7 @@ def test_a_service_recreated_on_another_address_is_found_again(make_front: Calla
     assert len(old.seen) == 1
     old.stop()
     names.address = "127.0.0.3"
-    import time
-
-    deadline = time.monotonic() + 8
-    while front.client.get("/api/v1/courses/").status_code != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    assert any(front.client.get("/api/v1/courses/").status_code == 200 for _ in looks(8))
     assert new.seen
     new.stop()
     names.stop()

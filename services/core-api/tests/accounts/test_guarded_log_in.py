@@ -32,7 +32,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "time", SimpleNamespace(time=lambda: 1_000_000.0))
     rule = Rule(free=5, first_s=60, longest_s=900, forgets_one_s=3600)
     monkeypatch.setitem(attempts.PER_ACCOUNT, Purpose.LOGIN, rule)
-    monkeypatch.setitem(attempts.PER_ACCOUNT, Purpose.PASSWORD, rule)
+    monkeypatch.setitem(attempts.PER_ACCOUNT, Purpose.REAUTHENTICATION, rule)
 
 
 @pytest.fixture

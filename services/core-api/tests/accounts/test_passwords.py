@@ -125,7 +125,7 @@ def work_of(api: Api, email: str) -> tuple[int, bytes, list[str]]:
         connection,
     ) as queries:
         answer = api.post(RESET, {"email": email})
-    shape = [re.sub(r"'[^']*'|\d+(\.\d+)?|\\x[0-9a-f]+", "?", query["sql"]) for query in queries]
+    shape = [re.sub(r"'[^']*'|\d+(\.\d+)?(e[+-]?\d+)?|\\x[0-9a-f]+", "?", query["sql"]) for query in queries]
     return answer.status_code, answer.content, shape
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -35,18 +36,24 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return pass_seconds
 
 
+@dataclass
+class AuthenticatorApp:
+    """Called, it gives the code that it shows. `spare`: the recovery codes that came with it."""
+
+    user: User
+    spare: list[str]
+
+    def __call__(self) -> str:
+        return code_at(TotpDevice.objects.get(user=self.user), current_step())
+
+
 @pytest.fixture
-def app(fiona: User, clock) -> Callable[[], str]:
-    """Fiona's authenticator app, set up a while ago: gives the code that it shows. `app.spare`: her recovery codes."""
+def app(fiona: User, clock) -> AuthenticatorApp:
+    """Fiona's, set up a while ago."""
     device = second_factor.do_begin(fiona)
     spare = second_factor.do_confirm(fiona, code_at(device, current_step()))
     clock(3600)
-
-    def show() -> str:
-        return code_at(TotpDevice.objects.get(user=fiona), current_step())
-
-    show.spare = spare  # type: ignore[attr-defined]
-    return show
+    return AuthenticatorApp(fiona, spare)
 
 
 def log_in(otp: str | None = None, password: str = PASSWORD, name: str = "fiona") -> Any:

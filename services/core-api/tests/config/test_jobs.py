@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,6 +14,7 @@ from django.db import connection, transaction
 
 from accounts.tasks import purge_expired_logins
 from config import jobs
+from deploy.embedded.waiting import looks
 from tests import environment
 
 
@@ -43,11 +43,11 @@ def worker(database: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
+    for _ in looks(60):
+        if condition():
+            return
         assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    raise AssertionError("not within a minute")
 
 
 @pytest.mark.postgres

@@ -14,6 +14,7 @@ import time
 import pytest
 from django.db import connection
 
+from deploy.embedded.waiting import looks
 from media import actions, ffmpeg, storage
 from media.actions import Outcome, do_add_video, do_package, do_retry
 from media.errors import NothingToRetry, NoVideoLesson
@@ -188,11 +189,11 @@ def start(committed_db, media_root, settings):
 
 
 def wait_until(condition, process, seconds=40):
-    deadline = time.monotonic() + seconds
-    while not condition():
+    for _ in looks(seconds, pause=0.02):
+        if condition():
+            return
         assert process.poll() is None, "the process ended"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s")
 
 
 def encoding(media_root):

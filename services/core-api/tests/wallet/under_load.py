@@ -20,6 +20,7 @@ from typing import Any
 
 from accounts.models import User
 from deploy.embedded.postgres import free_port
+from deploy.embedded.waiting import looks
 from tests import books, environment
 
 TIMEOUT = 30  # seconds
@@ -29,10 +30,7 @@ Next = Callable[[], "Sent"]
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = TIMEOUT) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.01)
+    assert any(condition() for _ in looks(seconds, pause=0.01)), f"{what}: not within {seconds} s"
 
 
 class Server:
