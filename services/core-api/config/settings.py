@@ -201,6 +201,13 @@ MAIL_FROM = env.text("SUPPORT_EMAIL", "the address that mail comes from", f"lect
 _kept = BASE_DIR / ".lectern-dev"
 MEDIA_ROOT = Path(required("LECTERN_MEDIA_ROOT", "the folder of packaged videos", str(_kept / "media")))
 UPLOADS_ROOT = Path(required("LECTERN_UPLOADS_ROOT", "the folder of uploaded videos", str(_kept / "uploads")))
+MEDIA_STORAGE = env.choice("MEDIA_STORAGE", ["local", "s3"], "local")  # media/stores.py
+if MEDIA_STORAGE == "s3":
+    S3_ENDPOINT_URL = env.address("S3_ENDPOINT_URL", "the store's address, such as https://s3.example.org").geturl()
+    S3_BUCKET = env.text("S3_BUCKET", "the name of a bucket")
+    S3_REGION = env.text("S3_REGION", "a region's name", "us-east-1")
+    S3_ACCESS_KEY_ID = env.text("S3_ACCESS_KEY_ID", "an access key's id")
+    S3_SECRET_ACCESS_KEY = env.text("S3_SECRET_ACCESS_KEY", "that access key's secret")
 BOOKS_ROOT = Path(required("LECTERN_BOOKS_ROOT", "the folder of signed wallet heads", str(_kept / "books")))
 FFMPEG = env.text("LECTERN_FFMPEG", "the path of an ffmpeg program", shutil.which("ffmpeg") or "")
 STATIC_URL = "/static/"

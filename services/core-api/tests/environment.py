@@ -23,6 +23,7 @@ PSQL = os.environ.get("LECTERN_TEST_PSQL", "psql")
 ON_POSTGRES = bool(SUPERUSER_URL)
 DATABASE = f"core_test_{secrets.token_hex(6)}"
 FOLDER = Path(tempfile.mkdtemp(prefix="lectern-core-test-"))
+OURS = ("LECTERN_", "DJANGO_", "MIGRATION_", "MEDIA_", "S3_")  # how the names of settings begin
 PASSWORDS = dict.fromkeys(("core_owner", "core", "stream_owner", "stream", "chat_owner", "chat"), "made-up-for-tests")
 
 
@@ -37,7 +38,7 @@ def database_address(role: str | None = None, database: str = DATABASE) -> str:
 
 def prepare() -> None:
     for name in list(os.environ):
-        if name.startswith(("LECTERN_", "DJANGO_", "MIGRATION_")) and not name.startswith("LECTERN_TEST_"):
+        if name.startswith(OURS) and not name.startswith("LECTERN_TEST_"):
             del os.environ[name]
     os.environ.update(
         DJANGO_SETTINGS_MODULE="config.settings",

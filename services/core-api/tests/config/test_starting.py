@@ -57,6 +57,8 @@ def start(*command: str, tmp_path: Path | None = None, **changes: str | None) ->
         ),
         ("LECTERN_LOG_LEVEL", "loud", "LECTERN_LOG_LEVEL is 'loud': it should be one of debug, info, warning"),
         ("LECTERN_MEDIA_ROOT", None, "LECTERN_MEDIA_ROOT is missing: it should be the folder of packaged videos"),
+        ("MEDIA_STORAGE", "ftp", "MEDIA_STORAGE is 'ftp': it should be one of local, s3"),
+        ("MEDIA_STORAGE", "s3", "S3_ENDPOINT_URL is missing: it should be the store's address"),
         ("LECTERN_SANDBOX_SECRET", None, "LECTERN_SANDBOX_SECRET is missing"),
         ("LECTERN_STRIPE_SECRET_KEY", "sk_test_1", "LECTERN_STRIPE_WEBHOOK_SECRET is missing: it should be set togeth"),
         ("LECTERN_STRIPE_WEBHOOK_SECRET", "whsec_1", "LECTERN_STRIPE_SECRET_KEY is missing: it should be set together"),
