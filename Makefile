@@ -36,7 +36,7 @@ test: setup-tests ## lint, every suite, and the end-to-end tests against a demo 
 	@exec $(RUN) deploy.embedded.run_tests
 
 test-core: setup-tests ## core-api on PostgreSQL
-	@exec $(RUN) deploy.embedded.run_tests core
+	@exec $(RUN) deploy.embedded.run_tests core core-money
 
 test-core-sqlite: setup-tests ## core-api on SQLite, as `manage.py runserver` uses it
 	@exec $(RUN) deploy.embedded.run_tests core-sqlite

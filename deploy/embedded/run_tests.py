@@ -2,7 +2,7 @@
 
     python -m deploy.embedded.run_tests [--long] [suite …]
 
-Each suite that needs one gets a PostgreSQL (and Redis) of its own; the end-to-end tests get a whole demo of their own.
+Each suite that needs one gets a PostgreSQL (and Redis) of its own; those that need a whole demo share one of their own.
 A suite's full output is kept in .lectern/tests/<suite>.log.
 """
 
@@ -44,14 +44,24 @@ class Suite:
     environment: dict[str, str] = field(default_factory=dict)
 
 
+def _without(*paths: str) -> list[str]:
+    return [f"--ignore=tests/{path}" for path in paths]
+
+
+MONEY = (
+    "approvals",
+    "payments",
+    "proofs",
+    "wallet",
+)  # half of core-api's tests: a suite of their own, beside the others
 # What the database has no part in, or what the suite of the other one shows well enough.
-NOT_ON_SQLITE = [
-    f"--ignore=tests/{path}"
-    for path in (
-        *("access", "config/test_page_headers.py", "config/test_starting.py", "media/test_ffmpeg.py"),
-        *("media/test_packaging.py", "media/test_probe.py", "payments/test_disputes.py", "payments/stripe"),
-    )
-]
+NOT_ON_SQLITE = (
+    *("access", "accounts/test_admin_site.py", "accounts/test_guarded_log_in.py", "accounts/test_second_factor.py"),
+    *("audit/test_admin.py", "config/test_admin_actions.py", "config/test_admin_overview.py", "config/test_http.py"),
+    *("config/test_page_headers.py", "config/test_starting.py", "media/test_ffmpeg.py", "media/test_jobs.py"),
+    *("media/test_packaging.py", "media/test_probe.py", "payments/test_disputes.py", "payments/stripe"),
+    *("proofs/test_reports.py", "wallet/test_receipts.py"),
+)
 LINT = Suite(
     "lint",
     ".",
@@ -72,14 +82,16 @@ LINT = Suite(
     },
 )
 SUITES = [
-    Suite("core", "services/core-api", needs="servers"),  # the longest ones first
+    # The longest ones first.
+    Suite("core", "services/core-api", tests=("tests", *_without(*MONEY)), needs="servers"),
+    Suite("core-money", "services/core-api", tests=[f"tests/{app}" for app in MONEY], needs="servers"),
     Suite("e2e", ".", tests=("tests/e2e",), needs="demo"),
     Suite("schema", ".", tests=("-n3", "tests/schema"), needs="demo"),  # three at once: nginx makes odd logins wait
     Suite("chat", "services/chat-gateway", needs="servers"),
     Suite("stream", "services/stream-gateway", needs="servers"),
     LINT,
     Suite("embedded", ".", tests=("tests/embedded",)),
-    Suite("core-sqlite", "services/core-api", tests=("tests", *NOT_ON_SQLITE), marked="not postgres"),
+    Suite("core-sqlite", "services/core-api", tests=("tests", *_without(*NOT_ON_SQLITE)), marked="not postgres"),
     Suite("contract", ".", tests=("tests/contract",), needs="servers"),
     Suite("nginx", ".", tests=("tests/faults/nginx",)),
     Suite("compose-files", ".", tests=("tests/compose",), marked="not compose"),
@@ -112,8 +124,16 @@ def main(arguments: Sequence[str]) -> int:
     began = time.monotonic()
     REPORTS.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(max_workers=LANES) as lanes:
-        results = list(lanes.map(lambda suite: run(suite, marked), chosen))
+        results = [
+            done for group in lanes.map(lambda group: run_group(group, marked), grouped(chosen)) for done in group
+        ]
     return conclude(results, time.monotonic() - began)
+
+
+def grouped(suites: Sequence[Suite]) -> list[list[Suite]]:
+    """Each suite by itself, but for those that need a demo: they share one, since it takes a minute to start."""
+    in_the_demo = [suite for suite in suites if suite.needs == "demo"]
+    return [in_the_demo if suite in in_the_demo else [suite] for suite in suites if suite not in in_the_demo[1:]]
 
 
 def conclude(results: Sequence[Result], seconds: float) -> int:
@@ -130,15 +150,26 @@ def conclude(results: Sequence[Result], seconds: float) -> int:
 _printing = threading.Lock()
 
 
-def run(suite: Suite, marked: str) -> Result:
-    began = time.monotonic()
+def run_group(suites: Sequence[Suite], marked: str) -> list[Result]:
+    """Runs suites of the same needs one after the other in the same surroundings."""
     try:
-        with surroundings(suite) as variables:
-            result = run_steps(suite, variables) if suite.steps else run_pytest(suite, variables, marked)
+        with surroundings(suites[0].needs) as variables:
+            return [run(suite, variables, marked) for suite in suites]
     except (SystemExit, subprocess.SubprocessError, OSError) as error:
-        result = Result(suite, Counter(failed=1), 0, f"{suite.name} could not be run: {error}\n", [])
+        why = f"could not be run: {error}\n"
+        return [show(Result(suite, Counter(failed=1), 0, f"{suite.name} {why}", [])) for suite in suites]
+
+
+def run(suite: Suite, variables: dict[str, str], marked: str) -> Result:
+    began = time.monotonic()
+    variables = suite.environment | variables
+    result = run_steps(suite, variables) if suite.steps else run_pytest(suite, variables, marked)
     result.seconds = time.monotonic() - began
-    (REPORTS / f"{suite.name}.log").write_text(result.output)
+    return show(result)
+
+
+def show(result: Result) -> Result:
+    (REPORTS / f"{result.suite.name}.log").write_text(result.output)
     with _printing:
         print(report(result), flush=True)
     return result
@@ -154,15 +185,16 @@ def report(result: Result) -> str:
 
 
 @contextmanager
-def surroundings(suite: Suite) -> Iterator[dict[str, str]]:
-    """What the suite's environment needs beyond the terminal's own."""
+def surroundings(needs: str) -> Iterator[dict[str, str]]:
+    """What a suite's environment needs beyond the terminal's own."""
     with ExitStack() as ending:
-        if suite.needs == "servers":
-            yield suite.environment | ending.enter_context(servers())
-        elif suite.needs == "demo":
-            yield suite.environment | ending.enter_context(demo())
-        else:
-            yield suite.environment
+        match needs:
+            case "servers":
+                yield ending.enter_context(servers())
+            case "demo":
+                yield ending.enter_context(demo())
+            case _:
+                yield {}
 
 
 # All the people of the tests are on this machine.

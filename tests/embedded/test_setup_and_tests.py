@@ -144,10 +144,21 @@ def test_the_last_line_counts_and_a_failure_is_a_failure(capsys: pytest.CaptureF
 
 def test_a_suite_that_cannot_start_counts_as_failed(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(run_tests, "REPORTS", tmp_path)
-    result = run_tests.run(Suite("nowhere", "no/such/folder"), "not long")
+    (result,) = run_tests.run_group([Suite("nowhere", "no/such/folder")], "not long")
     assert result.counts == Counter(failed=1)
 
 
+def test_suites_that_need_a_demo_share_one() -> None:
+    suites = [
+        Suite("a", "."),
+        Suite("b", ".", needs="demo"),
+        Suite("c", ".", needs="servers"),
+        Suite("d", ".", needs="demo"),
+    ]
+    names = [[suite.name for suite in group] for group in run_tests.grouped(suites)]
+    assert names == [["a"], ["b", "d"], ["c"]]
+
+
 def test_every_suite_of_the_makefile_exists() -> None:
-    called = re.findall(r"run_tests ([a-z][a-z0-9-]*)$", (ROOT / "Makefile").read_text(), re.M)
-    assert set(called) <= {suite.name for suite in run_tests.SUITES}
+    called = re.findall(r"run_tests ([a-z][a-z0-9 -]*)$", (ROOT / "Makefile").read_text(), re.M)
+    assert set(" ".join(called).split()) <= {suite.name for suite in run_tests.SUITES}
