@@ -31,6 +31,7 @@ from courses.serializers import (
     SectionChange,
     SectionOutline,
 )
+from learning.standing import lesson_standing
 from media import queries as media
 
 Author = holds("courses.manage", "courses.manage_all")
@@ -180,6 +181,7 @@ class LessonView(APIView):
         """A lesson of a course that one has, or a free preview; 403 `not_enrolled` otherwise."""
         found = queries.find_lesson(request.user, lesson)
         found.video = media.video_state(found)  # type: ignore[attr-defined]  # computed, for the serializer
+        found.standing = lesson_standing(request.user, found)  # type: ignore[attr-defined]  # as above
         return Response(LessonPage(found).data)
 
     @extend_schema(operation_id="change_lesson", request=LessonChange, responses=AuthoredLesson)

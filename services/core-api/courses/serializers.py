@@ -171,8 +171,8 @@ class LessonPage(LessonLine):
     video = LessonVideo()
     captions = CaptionLine(many=True)
     attachments = serializers.SerializerMethodField()
-    position_s = serializers.SerializerMethodField()
-    completed = serializers.SerializerMethodField()
+    position_s = serializers.FloatField(source="standing.position_s", help_text="Where you were last.")
+    completed = serializers.BooleanField(source="standing.completed")
 
     class Meta(LessonLine.Meta):
         fields = [
@@ -193,11 +193,3 @@ class LessonPage(LessonLine):
     @extend_schema_field(serializers.ListField(child=serializers.DictField()))
     def get_attachments(self, lesson: Lesson) -> list[dict[str, Any]]:
         return []  # it has none
-
-    @extend_schema_field(serializers.FloatField())
-    def get_position_s(self, lesson: Lesson) -> float:
-        return 0  # nothing was watched
-
-    @extend_schema_field(serializers.BooleanField())
-    def get_completed(self, lesson: Lesson) -> bool:
-        return False  # nothing was watched

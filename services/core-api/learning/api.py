@@ -10,6 +10,8 @@ from config.permissions import Authenticated
 from learning.models import Enrolment
 from learning.queries import running
 from learning.serializers import EnrolmentLine
+from learning.standing import with_counts
+from wallet.idempotency import person
 
 
 @extend_schema_view(get=extend_schema(operation_id="list_enrolments"))
@@ -18,6 +20,8 @@ class EnrolmentsView(ListAPIView[Enrolment]):
 
     permission_classes = (Authenticated,)
     serializer_class = EnrolmentLine
+    queryset = Enrolment.objects.none()  # for the document; requests use get_queryset
 
     def get_queryset(self) -> QuerySet[Enrolment]:
-        return running(self.request.user).select_related("course").order_by("-started_at", "-id")
+        user = person(self.request)
+        return with_counts(running(user), user).select_related("course").order_by("-started_at", "-id")

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from config.ids import uuid7
-from courses.models import Course
+from courses.models import Course, Lesson
 
 
 class Enrolment(models.Model):
@@ -52,3 +52,45 @@ class Enrolment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.course}"
+
+
+class CourseProgress(models.Model):
+    """How one person gets on with one course. Its row is the lock for all that they report about its lessons."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
+    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="+")
+    allowance_ms = models.PositiveBigIntegerField(
+        help_text="Video that could have been watched by then: learning.pace."
+    )
+    allowance_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True, blank=True, help_text="When all lessons were completed first.")
+
+    class Meta:
+        verbose_name_plural = "course progress"
+        constraints = [models.UniqueConstraint(fields=["user", "course"], name="course_progress_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.course}"
+
+
+class LessonProgress(models.Model):
+    """What one person has watched of one lesson, where they are in it, and whether they have completed it.
+
+    `watched` is a set of milliseconds (learning.intervals): JSON, and merged by one function on every database, where
+    PostgreSQL's multirange would need another one on SQLite. `position_at` is the clock of the device that was there last.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
+    lesson = models.ForeignKey(Lesson, on_delete=models.CASCADE, related_name="+")
+    watched = models.JSONField(default=list, help_text="[[from, to], …] in milliseconds.")
+    position_ms = models.PositiveBigIntegerField(default=0)
+    position_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "lesson progress"
+        constraints = [models.UniqueConstraint(fields=["user", "lesson"], name="lesson_progress_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.lesson}"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
 from courses.models import Course
-from learning.models import Enrolment
+from learning.models import CourseProgress, Enrolment, LessonProgress
 from privacy.sections import Section, rows
 
 BOUGHT = (Enrolment.Source.ORDER, Enrolment.Source.BUNDLE, Enrolment.Source.FREE)
@@ -29,6 +30,12 @@ def running(user: User | AnonymousUser) -> QuerySet[Enrolment]:
 def has_access(user: User | AnonymousUser, course: Course) -> bool:
     """Whether the person has the course now, for whatever reason."""
     return running(user).filter(course=course).exists()
+
+
+def enrolled_since(user: User, course: UUID) -> datetime | None:
+    """When the first of the person's running enrolments in a course began; None: they do not have it now."""
+    since: datetime | None = running(user).filter(course=course).aggregate(since=Min("started_at"))["since"]
+    return since
 
 
 class Had(NamedTuple):
@@ -65,4 +72,21 @@ def held_about(user: User) -> list[Section]:
         course="course__slug",
         title="course__title",
     )
-    return [Section("enrolments", "The courses that you have or had.", shown, ("learning.Enrolment",))]
+    progress = rows(
+        LessonProgress.objects.filter(user=user).order_by("lesson_id"),
+        *("watched", "position_ms", "position_at", "completed_at", "updated_at"),
+        course="lesson__section__course__slug",
+        lesson="lesson__title",
+    )
+    courses = rows(
+        CourseProgress.objects.filter(user=user).order_by("pk"),
+        *("completed_at", "allowance_ms", "allowance_at"),
+        course="course__slug",
+    )
+    return [
+        Section("enrolments", "The courses that you have or had.", shown, ("learning.Enrolment",)),
+        Section(
+            "progress", "What you watched of which lesson, in milliseconds.", progress, ("learning.LessonProgress",)
+        ),
+        Section("course_progress", "When you completed which course.", courses, ("learning.CourseProgress",)),
+    ]

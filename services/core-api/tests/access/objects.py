@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from accounts.models import LoginSession, User
 from payments.models import CreditPack, TopUp
 from tests.conftest import person
-from tests.factories import lessons_of, make_course
+from tests.factories import grant, lessons_of, make_course
 from wallet import actions
 
 
@@ -47,10 +47,25 @@ def session() -> Made:
     return Made(alice, {"session": str(LoginSession.objects.create(user=alice).pk)})
 
 
-MAKERS: dict[str, Callable[[], Made]] = {"course": course, "order": order, "topup": topup, "session": session}
+def study() -> Made:
+    """A course that is no longer sold, which its learner keeps."""
+    alice = person("alice")
+    made = make_course("kept", status="withdrawn")
+    grant(alice, made)
+    return Made(alice, {"slug": made.slug, "lesson": str(lessons_of(made)[-1].pk)})
+
+
+MAKERS: dict[str, Callable[[], Made]] = {
+    "course": course,
+    "order": order,
+    "topup": topup,
+    "session": session,
+    "study": study,
+}
 
 # Bodies that are good, for routes that look at the body before they look for the object.
 BODIES = {
     ("POST", "/api/v1/orders/{pk}/refund/"): '{"reason": "Asked for"}',
     ("PATCH", "/api/v1/me/"): '{"name": ""}',
+    ("PUT", "/api/v1/lessons/{lesson}/progress/"): '{"position_s": 0, "client_time": "2026-01-01T00:00:00Z"}',
 }

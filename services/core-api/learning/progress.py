@@ -1,0 +1,126 @@
+"""What clients report about lessons: merged, capped by what can be true, and what follows from it.
+
+All reports of one person about one course come one by one, by the lock of their CourseProgress: none is lost, and of two
+that complete the last two lessons at once the second sees the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from accounts.models import User
+from courses.errors import NotEnrolled
+from courses.models import Lesson
+from learning import intervals, pace
+from learning.models import CourseProgress, LessonProgress
+from learning.queries import enrolled_since
+
+COMPLETE = 0.9  # the part of a video that counts as having watched it
+MOST_PIECES = 1_000  # intervals kept of a lesson; somebody who jumps about makes some dozens
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a client says. Seconds of the video; `at` is the client's clock when it was there."""
+
+    position_s: float
+    watched: Sequence[tuple[float, float]]
+    at: datetime
+    completed: bool | None = None  # of a lesson without a video: None counts as yes
+
+
+def do_report(user: User, lesson: Lesson, report: Report) -> LessonProgress:
+    """Takes a report about a lesson that the person may open, as `courses.queries.find_lesson` gives it.
+
+    The union of all that was reported counts, as far as it can be true (learning.pace). The position is the one that is last
+    by the clients' clocks. A lesson stays completed, whatever happens to its video. Raises NotEnrolled.
+    """
+    since = enrolled_since(user, lesson.section.course_id)
+    if since is None:
+        raise NotEnrolled
+    with transaction.atomic():
+        course = _held(user, lesson.section.course_id, since)
+        progress = LessonProgress.objects.filter(user=user, lesson=lesson).first()
+        progress = progress or LessonProgress(user=user, lesson=lesson, position_at=since)
+        duration = duration_ms(lesson)
+        _do_watch(course, progress, report.watched, duration)
+        _do_move(progress, report, since, duration)
+        if progress.completed_at is None and _is_complete(lesson, progress, report, duration):
+            progress.completed_at = timezone.now()
+        progress.updated_at = timezone.now()
+        progress.save()
+        if progress.completed_at and course.completed_at is None:
+            _do_complete(course)
+    return progress
+
+
+def duration_ms(lesson: Any) -> int:
+    """Of the lesson's current video; 0 without one."""
+    return round((lesson.duration_s or 0) * 1000)
+
+
+def _held(user: User, course_id: Any, since: datetime) -> CourseProgress:
+    mine = CourseProgress.objects.select_for_update(no_key=True).filter(user=user, course_id=course_id)
+    if (held := mine.first()) is not None:
+        return held
+    first = CourseProgress(user=user, course_id=course_id, allowance_ms=pace.AT_FIRST, allowance_at=since)
+    CourseProgress.objects.bulk_create([first], ignore_conflicts=True)  # its twin may be first
+    return mine.get()
+
+
+def _do_watch(
+    course: CourseProgress, progress: LessonProgress, watched: Sequence[tuple[float, float]], duration: int
+) -> None:
+    """Adds what is new and can be true, and takes it from the course's allowance."""
+    known = intervals.union(progress.watched)
+    reported = intervals.union((_ms(start, duration), _ms(end, duration)) for start, end in watched)
+    new = intervals.without(reported, known)
+    now = timezone.now()
+    allowed = pace.allowance(course.allowance_ms, course.allowance_at, now)
+    new = intervals.earliest(new, allowed)
+    course.allowance_ms, course.allowance_at = allowed - intervals.length(new), now
+    course.save(update_fields=["allowance_ms", "allowance_at"])
+    progress.watched = _bounded(intervals.union(known, new))
+
+
+def _ms(seconds: float, duration: int) -> int:
+    """Clamped to the video."""
+    return round(min(max(seconds, 0) * 1000, duration))
+
+
+def _bounded(moments: intervals.Intervals) -> intervals.Intervals:
+    """Without its shortest pieces where it has more of them than somebody makes who watches."""
+    if len(moments) <= MOST_PIECES:
+        return moments
+    return sorted(sorted(moments, key=lambda piece: piece[0] - piece[1])[:MOST_PIECES])
+
+
+def _do_move(progress: LessonProgress, report: Report, since: datetime, duration: int) -> None:
+    """The position that is last by the clients' clocks, which can be neither ahead of ours nor before the enrolment."""
+    at = max(min(report.at, timezone.now()), since)
+    there = (at, _ms(report.position_s, duration))
+    if there > (progress.position_at, progress.position_ms):
+        progress.position_at, progress.position_ms = there
+
+
+def _is_complete(lesson: Lesson, progress: LessonProgress, report: Report, duration: int) -> bool:
+    if lesson.kind == Lesson.Kind.VIDEO:
+        watched = intervals.length(intervals.clipped(progress.watched, duration))
+        return duration > 0 and watched >= COMPLETE * duration
+    return report.completed is not False
+
+
+def _do_complete(course: CourseProgress) -> None:
+    """Notes that the course is completed, once every lesson of it is."""
+    done = LessonProgress.objects.filter(user=course.user_id, lesson=OuterRef("pk"), completed_at__isnull=False)
+    if Lesson.objects.filter(~Exists(done), section__course=course.course_id).exists():
+        return
+    course.completed_at = timezone.now()
+    course.save(update_fields=["completed_at"])
