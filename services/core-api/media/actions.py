@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import uuid
+from contextlib import suppress
 from enum import Enum, auto
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from accounts.models import User
 from audit.actions import record
 from audit.kinds import Kind
 from config import jobs
+from config.problems import Unavailable
 from courses.languages import language_label
 from courses.models import Lesson
 from media import storage
@@ -25,11 +27,13 @@ from media.models import Caption, Package, VideoAsset
 from media.packaging import Facts, make_package
 from media.probe import Refused
 from media.progress import ProgressReport, renew_connection
+from media.stores import StoreFailed
 
 MOST_FAILURES = 3
 MOST_ATTEMPTS = 10  # those cut off too: a restart is nobody's fault, a video that kills the packager each time is
 UNFINISHED = (VideoAsset.Status.QUEUED, VideoAsset.Status.PROCESSING)
 DISK_FULL = "The server ran out of disk space. Tell its operator, then retry."
+STORE_AWAY = "The storage of packaged videos did not answer. Tell the server's operator, then retry."
 GAVE_UP = "Packaging failed three times. Export the video again, for example as MP4 with H.264, and upload that."
 CUT_OFF = "Packaging was cut off again and again. The video may need more memory than the server has."
 log = structlog.get_logger("lectern.media")
@@ -188,12 +192,19 @@ def _stumble(asset: VideoAsset, error: FfmpegFailed | OSError) -> Outcome:
     _queue_again(asset)
     if asset.failures < MOST_FAILURES:
         return Outcome.AGAIN
-    full = "No space left on device" in stderr or getattr(error, "errno", None) == errno.ENOSPC
-    _fail(asset, DISK_FULL if full else GAVE_UP)
+    _fail(asset, _reason(error, stderr))
     return Outcome.SETTLED
 
 
+def _reason(error: FfmpegFailed | OSError, stderr: str) -> str:
+    if "No space left on device" in stderr or getattr(error, "errno", None) == errno.ENOSPC:
+        return DISK_FULL
+    return STORE_AWAY if isinstance(error, StoreFailed) else GAVE_UP
+
+
 def _fail(asset: VideoAsset, reason: str) -> None:
+    with suppress(OSError):  # half an upload; if the store is away, the next attempt removes it
+        storage.discard(asset.pk)
     renew_connection()
     VideoAsset.objects.filter(pk=asset.pk).update(
         status=VideoAsset.Status.FAILED, error=reason, updated_at=timezone.now()
@@ -204,13 +215,17 @@ def _fail(asset: VideoAsset, reason: str) -> None:
 def do_set_caption(lesson: Lesson, language: str, data: bytes, label: str = "") -> Caption:
     """Sets or replaces the lesson's captions in one language from an SRT or WebVTT file.
 
-    Raises NoVideoLesson, CaptionRefused, ValidationError (the language). The file of the captions before stays for
+    Raises NoVideoLesson, CaptionRefused, ValidationError (the language), Unavailable. The file of the captions before stays for
     those who are fetching it.
     """
     if lesson.kind != Lesson.Kind.VIDEO:
         raise NoVideoLesson
     caption = Caption(lesson=lesson, language=language, label=label or language_label(language), path="-")
     caption.clean_fields()  # before the language becomes part of a file's name
-    caption.path = storage.keep_caption(lesson.pk, language, to_webvtt(data))
+    try:
+        caption.path = storage.keep_caption(lesson.pk, language, to_webvtt(data))
+    except StoreFailed as failure:
+        log.warning("caption not kept", lesson=str(lesson.pk), error=str(failure))
+        raise Unavailable from failure
     values = {"label": caption.label, "path": caption.path}
     return Caption.objects.update_or_create(lesson=lesson, language=language, defaults=values)[0]

@@ -45,6 +45,12 @@ def stop() -> None:
         process.kill()
 
 
+def check_stopping() -> None:
+    """Raises Stopped once this process was told to end."""
+    if _stopping.is_set():
+        raise Stopped
+
+
 def program() -> str:
     """LECTERN_FFMPEG, or `ffmpeg` on the PATH (both by the settings), or the one that the package imageio-ffmpeg brings."""
     if settings.FFMPEG:

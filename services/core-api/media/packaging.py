@@ -139,14 +139,3 @@ def _finish(path: Path) -> dict[str, Any]:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())
     return {"size": path.stat().st_size, "sha256": digest}
-
-
-def read_facts(folder: Path) -> Facts | None:
-    """The facts of the finished package in `folder`; None if it is not one, or not all of it is there."""
-    try:
-        document = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        if any((folder / name).stat().st_size != file["size"] for name, file in document["files"].items()):
-            return None
-        return Facts(**{name: document[name] for name in Facts.__dataclass_fields__})
-    except (OSError, ValueError, KeyError):
-        return None

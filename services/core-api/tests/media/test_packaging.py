@@ -10,7 +10,8 @@ import stat
 import pytest
 
 from media import images, playlists
-from media.packaging import make_package, read_facts
+from media.local_store import read_facts
+from media.packaging import make_package
 from media.probe import Probe
 from media.renditions import ladder
 from tests.media import clips

@@ -1,0 +1,29 @@
+"""Folders and files that another user, nginx, may read, and that outlast a power cut."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+FOLDER_MODE = 0o755
+FILE_MODE = 0o644
+
+
+def make_folder(folder: Path) -> None:
+    """With all its parents, readable for nginx whatever our umask is."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        path.chmod(FOLDER_MODE)
+        flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """To the disk: a folder's entries, or a file's content."""
+    if os.name == "nt":  # which opens no folders
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
