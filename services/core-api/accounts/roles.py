@@ -22,7 +22,7 @@ ROLES: dict[str, list[str]] = {
         "courses.manage_all",
         "media.watch_any",
         *_editing("courses", "category", "course", "section", "lesson", "bundle"),
-        *_viewing("media", "videoasset", "package", "caption"),
+        *_viewing("media", "videoasset", "package", "caption", "attachment"),
     ],
     "support_agent": ["support.answer"],
     "support_lead": ["support.answer", "support.lead", *_editing("support", "category", "agent", "skill")],

@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from config.problems import TooLarge, respond
 
 MAX_BODY = 1024 * 1024  # bytes, kept in memory
-MAX_FORM = 100 * 1024 * 1024  # bytes of multipart/form-data (attachments, posters), spooled to disk
+MAX_FILE = 101 * 1024 * 1024  # bytes: a file of at most 100 MiB, in a form or by itself, spooled to disk
+IN_MEMORY = ("", "application/json", "application/x-www-form-urlencoded")
 
 
 class BodyLimitMiddleware:
@@ -19,7 +20,7 @@ class BodyLimitMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         # Django reads Content-Length bytes and no more, so what a client declares is what it can send.
         declared = request.META.get("CONTENT_LENGTH") or "0"
-        limit = MAX_FORM if (request.content_type or "") == "multipart/form-data" else MAX_BODY
+        limit = MAX_BODY if (request.content_type or "") in IN_MEMORY else MAX_FILE
         if declared.isdecimal() and int(declared) > limit:
-            return respond(TooLarge())
+            return respond(TooLarge(f"The body is larger than the {limit // 2**20} MiB that are accepted."))
         return self.get_response(request)

@@ -208,6 +208,7 @@ if MEDIA_STORAGE == "s3":
     S3_REGION = env.text("S3_REGION", "a region's name", "us-east-1")
     S3_ACCESS_KEY_ID = env.text("S3_ACCESS_KEY_ID", "an access key's id")
     S3_SECRET_ACCESS_KEY = env.text("S3_SECRET_ACCESS_KEY", "that access key's secret")
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler", "media.parsers.RoomyFiles"]
 BOOKS_ROOT = Path(required("LECTERN_BOOKS_ROOT", "the folder of signed wallet heads", str(_kept / "books")))
 FFMPEG = env.text("LECTERN_FFMPEG", "the path of an ffmpeg program", shutil.which("ffmpeg") or "")
 STATIC_URL = "/static/"

@@ -7,7 +7,7 @@ from collections import defaultdict
 from django.db.models import Exists, OuterRef
 
 from courses.models import Course, Lesson, Section
-from media.models import Package
+from media.models import Attachment, Package
 
 
 def gaps(course: Course) -> dict[str, list[str]]:
@@ -27,14 +27,16 @@ def _outline_gaps(course: Course, missing: dict[str, list[str]]) -> None:
     sections = Section.objects.filter(course=course)
     filled = set()
     for lesson in (
-        Lesson.objects.filter(section__in=sections).annotate(playable=playable).order_by("section", "position")
+        Lesson.objects.filter(section__in=sections)
+        .annotate(playable=playable, has_file=Exists(Attachment.objects.filter(lesson=OuterRef("pk"))))
+        .order_by("section", "position")
     ):
         filled.add(lesson.section_id)
         if lesson.kind == Lesson.Kind.VIDEO and not lesson.playable:
             missing["lessons"].append(f'Lesson "{lesson.title}" has no video that is ready.')
         if lesson.kind == Lesson.Kind.ARTICLE and not lesson.body.strip():
             missing["lessons"].append(f'Lesson "{lesson.title}" has no text.')
-        if lesson.kind == Lesson.Kind.FILE:
+        if lesson.kind == Lesson.Kind.FILE and not lesson.has_file:
             missing["lessons"].append(f'Lesson "{lesson.title}" has no file.')
     missing_lessons = [f'Section "{s.title}" has no lesson.' for s in sections if s.pk not in filled]
     if missing_lessons or not sections:

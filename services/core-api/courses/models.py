@@ -51,6 +51,7 @@ class Course(models.Model):
         validators=[validate_language],
     )
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
+    poster = models.CharField(max_length=200, blank=True, editable=False, help_text="Below LECTERN_MEDIA_ROOT.")
     instructors = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="courses_taught")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     published_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -9,9 +9,9 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from courses.models import Category, Course, Lesson, Section
+from media.serializers import AttachmentLine, PosterOfCourse
 
 ORDERINGS = ["title", "-title", "price", "-price", "published_at", "-published_at", "duration_s", "-duration_s"]
-AUTHORED_KINDS = [Lesson.Kind.VIDEO, Lesson.Kind.ARTICLE]
 
 
 class CatalogueQuery(serializers.Serializer[Any]):
@@ -29,16 +29,14 @@ class CatalogueQuery(serializers.Serializer[Any]):
     )
 
 
-class CourseCard(serializers.ModelSerializer[Course]):
+class CourseCard(PosterOfCourse):
     category = serializers.SlugRelatedField[Category](slug_field="slug", read_only=True, allow_null=True)
     rating = serializers.SerializerMethodField()
     lessons_count = serializers.IntegerField()
     duration_s = serializers.SerializerMethodField()
-    poster_url = serializers.SerializerMethodField()
     enrolled = serializers.BooleanField()
 
-    class Meta:
-        model = Course
+    class Meta(PosterOfCourse.Meta):
         fields = [
             "id",
             "slug",
@@ -64,10 +62,6 @@ class CourseCard(serializers.ModelSerializer[Course]):
     def get_duration_s(self, course: Any) -> float:
         duration_s: float = course.duration_s
         return round(duration_s, 3)
-
-    @extend_schema_field(serializers.CharField(allow_null=True))
-    def get_poster_url(self, course: Course) -> None:
-        return None  # it has none
 
 
 class LessonLine(serializers.ModelSerializer[Lesson]):
@@ -148,7 +142,7 @@ class LessonChange(serializers.ModelSerializer[Lesson]):
 
 
 class LessonCreation(LessonChange):
-    kind = serializers.ChoiceField(choices=[(kind.value, kind.label) for kind in AUTHORED_KINDS])
+    kind = serializers.ChoiceField(choices=Lesson.Kind.choices)
 
     class Meta(LessonChange.Meta):
         fields = [*LessonChange.Meta.fields, "kind"]
@@ -170,7 +164,7 @@ class LessonPage(LessonLine):
     course = serializers.SlugField(source="section.course.slug")
     video = LessonVideo()
     captions = CaptionLine(many=True)
-    attachments = serializers.SerializerMethodField()
+    attachments = AttachmentLine(many=True)
     position_s = serializers.FloatField(source="standing.position_s", help_text="Where you were last.")
     completed = serializers.BooleanField(source="standing.completed")
 
@@ -189,7 +183,3 @@ class LessonPage(LessonLine):
             "position_s",
             "completed",
         ]  # fmt: skip  as above
-
-    @extend_schema_field(serializers.ListField(child=serializers.DictField()))
-    def get_attachments(self, lesson: Lesson) -> list[dict[str, Any]]:
-        return []  # it has none

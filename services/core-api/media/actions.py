@@ -16,7 +16,7 @@ from accounts.models import User
 from audit.actions import record
 from audit.kinds import Kind
 from config import jobs
-from config.problems import Unavailable
+from config.problems import NotFound, Unavailable
 from courses.languages import language_label
 from courses.models import Lesson
 from media import storage
@@ -215,17 +215,21 @@ def _fail(asset: VideoAsset, reason: str) -> None:
 def do_set_caption(lesson: Lesson, language: str, data: bytes, label: str = "") -> Caption:
     """Sets or replaces the lesson's captions in one language from an SRT or WebVTT file.
 
-    Raises NoVideoLesson, CaptionRefused, ValidationError (the language), Unavailable. The file of the captions before stays for
+    Raises NoVideoLesson, CaptionRefused, ValidationError (the language), NotFound, Unavailable. The file of the captions before stays for
     those who are fetching it.
     """
     if lesson.kind != Lesson.Kind.VIDEO:
         raise NoVideoLesson
     caption = Caption(lesson=lesson, language=language, label=label or language_label(language), path="-")
     caption.clean_fields()  # before the language becomes part of a file's name
-    try:
-        caption.path = storage.keep_caption(lesson.pk, language, to_webvtt(data))
-    except StoreFailed as failure:
-        log.warning("caption not kept", lesson=str(lesson.pk), error=str(failure))
-        raise Unavailable from failure
-    values = {"label": caption.label, "path": caption.path}
-    return Caption.objects.update_or_create(lesson=lesson, language=language, defaults=values)[0]
+    text = to_webvtt(data)
+    with transaction.atomic():
+        if not Lesson.objects.select_for_update().filter(pk=lesson.pk).exists():
+            raise NotFound  # deleted meanwhile
+        try:
+            caption.path = storage.keep_caption(lesson.pk, language, text)
+        except StoreFailed as failure:
+            log.warning("caption not kept", lesson=str(lesson.pk), error=str(failure))
+            raise Unavailable from failure
+        values = {"label": caption.label, "path": caption.path}
+        return Caption.objects.update_or_create(lesson=lesson, language=language, defaults=values)[0]

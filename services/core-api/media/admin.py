@@ -12,7 +12,7 @@ from config.confirmation import confirmed
 from config.model_admin import ReadOnlyModelAdmin
 from media.actions import do_retry
 from media.errors import NothingToRetry
-from media.models import Caption, Package, VideoAsset
+from media.models import Attachment, Caption, Package, VideoAsset
 
 
 @admin.register(VideoAsset)
@@ -74,3 +74,19 @@ class CaptionAdmin(ReadOnlyModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("media.delete_caption")
+
+
+@admin.register(Attachment)
+class AttachmentAdmin(ReadOnlyModelAdmin):
+    list_display = ["name", "lesson", "course", "content_type", "size_bytes", "created_at"]
+    list_select_related = ["lesson__section__course"]
+    search_fields = ["name", "lesson__title"]
+    search_ids = ("pk", "lesson")
+    ordering = ["-id"]  # version 7: newest first
+
+    @admin.display(ordering="lesson__section__course__title")
+    def course(self, attachment: Attachment) -> str:
+        return str(attachment.lesson.section.course)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("media.delete_attachment")

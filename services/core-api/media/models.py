@@ -49,7 +49,8 @@ class Package(models.Model):
     # RESTRICT: an asset is not deleted under its package, but both go with their lesson.
     asset = models.OneToOneField(VideoAsset, on_delete=models.RESTRICT, related_name="package")
     lesson = models.ForeignKey(Lesson, on_delete=models.CASCADE, related_name="packages")
-    path = models.CharField(max_length=200, unique=True, help_text="Below LECTERN_MEDIA_ROOT.")
+    # Not unique: the copy of a course shows the same files, which stay as long as any row names them.
+    path = models.CharField(max_length=200, db_index=True, help_text="Below LECTERN_MEDIA_ROOT.")
     duration_s = models.FloatField()
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
@@ -85,3 +86,22 @@ class Caption(models.Model):
 
     def __str__(self) -> str:
         return f"{self.label} captions of {self.lesson}"
+
+
+class Attachment(models.Model):
+    """A file of a lesson, to be downloaded by those who may open the lesson. Never changed: another file is another row."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    lesson = models.ForeignKey(Lesson, on_delete=models.CASCADE, related_name="attachments")
+    name = models.CharField(max_length=150, help_text="What a download is called.")
+    content_type = models.CharField(max_length=100)
+    size_bytes = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    path = models.CharField(max_length=200, help_text="Below LECTERN_MEDIA_ROOT; copies of a course share it.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["id"]  # version 7: as they were added
+
+    def __str__(self) -> str:
+        return self.name

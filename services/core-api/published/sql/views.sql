@@ -63,6 +63,15 @@ CREATE VIEW published.caption AS
 SELECT c.lesson_id, c.language::text AS language, c.label::text AS label, c.path::text AS path
   FROM core.media_caption c;
 
+CREATE VIEW published.attachment AS
+SELECT a.id AS attachment_id,
+       a.lesson_id,
+       a.name::text AS name,
+       a.content_type::text AS content_type,
+       a.size_bytes,
+       a.path::text AS path
+  FROM core.media_attachment a;
+
 -- One row for each person and lesson. Of several reasons to have a course the one that lasts longest counts.
 CREATE VIEW published.lesson_access AS
 SELECT e.user_id,
@@ -93,5 +102,6 @@ SELECT a.user_id, s.category_id, s.weight::int AS weight, a.capacity::int AS cap
 
 GRANT SELECT ON
     published.principal, published.ended_session, published.lesson, published.package, published.caption,
+    published.attachment,
     published.lesson_access, published."order", published.support_category, published.support_agent
     TO lectern_stream, lectern_chat;

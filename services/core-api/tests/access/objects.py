@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from accounts.models import LoginSession, User
+from media.models import Attachment, Caption
 from payments.models import CreditPack, TopUp
 from tests.conftest import person
 from tests.factories import grant, lessons_of, make_course
@@ -23,7 +24,11 @@ def course() -> Made:
     ines = person("ines", "instructor")
     made = make_course("her-course", instructor=ines, status="draft")
     lesson = lessons_of(made)[-1]
-    return Made(ines, {"slug": made.slug, "section": str(lesson.section_id), "lesson": str(lesson.pk)})
+    kept = {"content_type": "text/plain", "size_bytes": 1, "sha256": "0" * 64, "path": "attachments/0/0"}
+    attachment = Attachment.objects.create(lesson=lesson, name="notes.txt", **kept)
+    Caption.objects.create(lesson=lesson, language="en", label="English", path="captions/0/0.vtt")
+    ids = {"section": lesson.section_id, "lesson": lesson.pk, "attachment": attachment.pk}
+    return Made(ines, {"slug": made.slug, "language": "en"} | {name: str(pk) for name, pk in ids.items()})
 
 
 def order() -> Made:

@@ -133,6 +133,14 @@ def test_a_preview_closes(lathe: Published, heard: Heard) -> None:
     assert heard() == []
 
 
+def test_a_file_of_a_lesson_comes_and_goes(lathe: Published, heard: Heard) -> None:
+    kept = {"content_type": "text/plain", "size_bytes": 1, "sha256": "0" * 64, "path": "attachments/0/0"}
+    attachment = lathe.lesson.attachments.create(name="notes.txt", **kept)
+    assert heard() == []
+    attachment.delete()
+    assert heard() == EVERYBODY
+
+
 def test_a_lesson_moves_or_goes(lathe: Published, heard: Heard) -> None:
     from courses.models import Course, Lesson, Section
     from media.models import Package, VideoAsset
