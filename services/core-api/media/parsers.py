@@ -38,7 +38,7 @@ class RoomyFiles(TemporaryFileUploadHandler):
     """For FILE_UPLOAD_HANDLERS."""
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
-        FileUploadHandler.new_file(self, *args, **kwargs)  # type: ignore[no-untyped-call]  # partly untyped
+        FileUploadHandler.new_file(self, *args, **kwargs)
         self.file = RoomyFile(self.file_name, self.content_type, 0, self.charset, self.content_type_extra)
 
 
@@ -86,9 +86,9 @@ class WholeBody(BaseParser):
 FILE = (Form, WholeBody)
 
 
-def the_file(request: Request) -> UploadedFile:
+def the_file(request: Request) -> UploadedFile[Any]:
     """The only file of the request, whatever its field is called. Raises Invalid."""
-    files = list(request.FILES.values())
+    files: list[UploadedFile[Any]] = list(request.FILES.values())
     if len(files) != 1:
         raise Invalid(errors={"file": ["Send one file: as the body, or in the field `file` of a multipart form."]})
     return files[0]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from stream_gateway import metrics, problems
@@ -44,6 +44,15 @@ class Package:
     id: UUID
     path: str
     duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file of a lesson. `name` is what a download is called; `path` lies below LECTERN_MEDIA_ROOT and never changes."""
+
+    name: str
+    content_type: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +158,21 @@ SELECT CASE
 """
 
 
+ATTACHMENT = """
+SELECT lesson_id, name, content_type, path FROM published.attachment WHERE attachment_id = %(attachment)s
+"""
+
+# Whoever may change the course has what is in it, too. Asked of somebody whose token was found to be good.
+TEACHES = """
+SELECT FROM published.lesson JOIN published.principal ON user_id = %(user)s
+ WHERE lesson_id = %(lesson)s
+   AND ('courses.manage_all' = ANY (permissions)
+        OR 'courses.manage' = ANY (permissions)
+           AND EXISTS (SELECT FROM published.instructor AS teacher
+                        WHERE teacher.course_id = lesson.course_id AND teacher.user_id = principal.user_id))
+"""
+
+
 def cookie_hash(secret: str | None) -> bytes | None:
     return sha256(secret.encode()).digest() if secret else None
 
@@ -167,13 +191,33 @@ async def may_have_bytes(
 
 async def may_start(database: Database, lesson: UUID, claims: Claims | None) -> Start:
     """What `claims` (None: nobody in particular) may begin to watch of `lesson`. Raises Problem: 401, 403, 404, 409."""
-    row = await database.one(MAY_START, {"lesson": lesson, **_token(claims)})
-    assert row is not None  # noqa: S101  VALUES always gives its row; this is for the type checker
-    metrics.DECISIONS.labels(row["verdict"]).inc()
+    row = await _about_start(database, lesson, claims)
     if row["verdict"] in REFUSALS:
         raise Problem(REFUSALS[row["verdict"]])
     package = Package(row["package_id"], row["path"], row["duration_s"])
     return Start(row["verdict"], lesson, package, row["valid_until"])
+
+
+async def may_download(database: Database, attachment: UUID, claims: Claims | None) -> Attachment:
+    """The file, for whoever may open its lesson or change its course. Raises Problem: 401, 403, 404."""
+    found = await database.one(ATTACHMENT, {"attachment": attachment})
+    lesson = found["lesson_id"] if found else attachment  # an id that no lesson has is answered as any such is
+    verdict = (await _about_start(database, lesson, claims))["verdict"]
+    if verdict in REFUSALS and verdict != problems.VIDEO_NOT_READY.code:
+        kind = REFUSALS[verdict]
+        may_not = kind in (problems.NOT_AUTHENTICATED, problems.TOKEN_INVALID)
+        if may_not or await database.one(TEACHES, {"lesson": lesson, **_token(claims)}) is None:
+            raise Problem(kind)
+    if found is None:
+        raise Problem(problems.NOT_FOUND)
+    return Attachment(found["name"], found["content_type"], found["path"])
+
+
+async def _about_start(database: Database, lesson: UUID, claims: Claims | None) -> dict[str, Any]:
+    row = await database.one(MAY_START, {"lesson": lesson, **_token(claims)})
+    assert row is not None  # noqa: S101  VALUES always gives its row; this is for the type checker
+    metrics.DECISIONS.labels(row["verdict"]).inc()
+    return row
 
 
 async def may_end(database: Database, playback: UUID, cookie: str | None, claims: Claims | None) -> None:

@@ -12,7 +12,7 @@ from stream_gateway import logs, problems
 from stream_gateway.bodies import SmallBodies
 from stream_gateway.gateway import Gateway
 from stream_gateway.origins import CrossOrigin
-from stream_gateway.routes import playback, service
+from stream_gateway.routes import attachments, playback, service
 from stream_gateway.settings import Settings
 
 
@@ -29,7 +29,7 @@ def create_app(gateway: Gateway | None = None) -> FastAPI:
     app = FastAPI(
         title="Lectern stream-gateway",
         version="1",
-        description="Decides who may have which bytes of video now.",
+        description="Decides who may have which bytes of video, and which files of lessons, now.",
         lifespan=lifespan,
         openapi_url=None,  # a route of our own, which declares its permission like the others
         docs_url=None,
@@ -38,8 +38,9 @@ def create_app(gateway: Gateway | None = None) -> FastAPI:
     )
     app.state.gateway = held
     app.include_router(playback.router)
+    app.include_router(attachments.router)
     app.include_router(service.router)
-    problems.install(app, playback.router, service.router)
+    problems.install(app, playback.router, attachments.router, service.router)
     app.add_middleware(SmallBodies)
     if held.settings.allowed_origins:
         app.add_middleware(CrossOrigin, origins=held.settings.allowed_origins)

@@ -13,6 +13,7 @@ PUBLIC = "public"
 INTERNAL = "internal network"
 AUTHENTICATED = "authenticated"
 AUTHENTICATED_OR_PREVIEW = "authenticated, or nobody for a free preview"
+DOWNLOAD_COOKIE_OR_AUTHENTICATED = "download cookie, authenticated, or nobody for a free preview"
 COOKIE_OR_AUTHENTICATED = "playback cookie or authenticated"
 
 PROBLEM = {

@@ -20,8 +20,8 @@ EXPOSED = [
     "WWW-Authenticate",
     "X-Request-ID",
 ]
-# Where the playback's cookie comes from and goes to. nginx says the same of its own refusals (origins.conf.template).
-BY_COOKIE = re.compile(r"/stream/v1/(?:playback|p/.*)")
+# Where a playback's or a download's cookie comes from and goes to. nginx says the same of its own refusals (origins.conf.template).
+BY_COOKIE = re.compile(r"/stream/v1/(?:playback|p/.*|attachments/.*)")
 
 
 class CrossOrigin:

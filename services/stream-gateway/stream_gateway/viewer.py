@@ -14,10 +14,12 @@ from stream_gateway.sessions import Client
 from stream_gateway.verifier import Claims, KeysUnavailable, TokenInvalid
 
 COOKIE = "lectern_playback"
+DOWNLOAD_COOKIE = "lectern_download"
 
 # For the OpenAPI document; what they let through is decided below.
 documented_bearer = HTTPBearer(auto_error=False, scheme_name="Bearer", bearerFormat="JWT")
 documented_cookie = APIKeyCookie(name=COOKIE, auto_error=False, scheme_name="Playback cookie")
+documented_download_cookie = APIKeyCookie(name=DOWNLOAD_COOKIE, auto_error=False, scheme_name="Download cookie")
 
 
 async def person_or_nobody(request: Request, gateway: TheGateway) -> Claims | None:
@@ -35,6 +37,21 @@ async def person_or_nobody(request: Request, gateway: TheGateway) -> Claims | No
     except KeysUnavailable as error:
         raise Problem(problems.UNAVAILABLE) from error
     request.state.user = claims.user  # for the log line
+    return claims
+
+
+async def downloader(request: Request, gateway: TheGateway) -> Claims | None:
+    """Like `person_or_nobody`; without the header, whoever the cookie of this download's link names."""
+    token = request.cookies.get(DOWNLOAD_COOKIE)
+    if token is None or "authorization" in request.headers:
+        return await person_or_nobody(request, gateway)
+    try:
+        claims = await gateway.verifier.averify(token)
+    except TokenInvalid:
+        return None  # too old: as if there were none
+    except KeysUnavailable as error:
+        raise Problem(problems.UNAVAILABLE) from error
+    request.state.user = claims.user
     return claims
 
 
@@ -61,6 +78,8 @@ def client(request: Request) -> Client:
 
 Bearer = Depends(documented_bearer)
 Cookie = Depends(documented_cookie)
+DownloadCookie = Depends(documented_download_cookie)
+Downloader = Annotated[Claims | None, Depends(downloader)]
 Person = Annotated[Claims, Depends(person)]
 PersonOrNobody = Annotated[Claims | None, Depends(person_or_nobody)]
 PersonBesideCookie = Annotated[Claims | None, Depends(person_beside_cookie)]

@@ -8,11 +8,15 @@ CREATE TABLE core.package (package_id uuid PRIMARY KEY, lesson_id uuid, path tex
     created_at timestamptz NOT NULL DEFAULT now());
 CREATE TABLE core.caption (lesson_id uuid, language text, label text, path text);
 CREATE TABLE core.lesson_access (user_id uuid, lesson_id uuid, package_id uuid, valid_until timestamptz);
+CREATE TABLE core.attachment (attachment_id uuid, lesson_id uuid, name text, content_type text, size_bytes bigint, path text);
+CREATE TABLE core.instructor (course_id uuid, user_id uuid);
 
 CREATE VIEW published.principal AS SELECT * FROM core.principal;
 CREATE VIEW published.ended_session AS SELECT * FROM core.ended_session WHERE ended_at > now() - interval '1 hour';
 CREATE VIEW published.lesson AS SELECT * FROM core.lesson;
 CREATE VIEW published.package AS SELECT * FROM core.package;
 CREATE VIEW published.caption AS SELECT * FROM core.caption;
+CREATE VIEW published.attachment AS SELECT * FROM core.attachment;
+CREATE VIEW published.instructor AS SELECT * FROM core.instructor;
 CREATE VIEW published.lesson_access AS SELECT * FROM core.lesson_access;
 GRANT SELECT ON ALL TABLES IN SCHEMA published TO lectern_stream;

@@ -42,6 +42,7 @@ async def test_every_route_declares_its_permission_and_is_documented(client: Cli
                 "authenticated",
                 "authenticated, or nobody for a free preview",
                 "playback cookie or authenticated",
+                "download cookie, authenticated, or nobody for a free preview",
             )
 
 

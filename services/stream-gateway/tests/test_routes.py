@@ -60,6 +60,6 @@ async def test_another_persons_playback_is_not_there(
 
 
 async def ask(client: Client, line: Line, headers: dict[str, str], number: str) -> httpx.Response:
-    path = table.filled(line.route, {"playback": number, "lesson": number, "file": "master.m3u8"})
+    path = table.filled(line.route, {"playback": number, "lesson": number, "attachment": number, "file": "master.m3u8"})
     body = {"lesson": number} if line.method == "POST" else None
     return await client.request(line.method, path, json=body, headers=headers)

@@ -122,6 +122,21 @@ class World:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"WEBVTT\n\n00:00.000 --> 00:01.000\n{label}\n")
 
+    def attachment(self, lesson: Lesson, name: str = "recipes.pdf", content_type: str = "application/pdf") -> uuid.UUID:
+        number, content = uuid.uuid4(), b"0123456789" * 20
+        path = f"attachments/{number}/0123456789abcdef"
+        values = (number, lesson.id, name, content_type, len(content), path)
+        self.run("INSERT INTO core.attachment VALUES (%s, %s, %s, %s, %s, %s)", *values)
+        file = self.media_root / path
+        file.parent.mkdir(parents=True)
+        file.write_bytes(content)
+        return number
+
+    def teaches(self, person: Person, lesson: Lesson) -> None:
+        course = uuid.uuid4()
+        self.run("UPDATE core.lesson SET course_id = %s WHERE lesson_id = %s", course, lesson.id)
+        self.run("INSERT INTO core.instructor VALUES (%s, %s)", course, person.id)
+
     def enrol(self, person: Person, lesson: Lesson, *, for_seconds: float | None = None) -> None:
         self.run(
             "INSERT INTO core.lesson_access VALUES (%s, %s, %s, now() + %s * interval '1 second')",

@@ -179,3 +179,18 @@ def test_a_client_who_asks_for_a_file_by_its_inner_name_gets_404(front, stream, 
     status, body = front.get_as_is(target)
     assert (status, problem(body)["code"]) == (404, "not_found")
     assert stream.seen == []
+
+
+def test_a_poster_is_everybodys_and_kept_for_good(front, stream) -> None:
+    poster = front.media / "posters" / "0190-ab" / "0123abcd.jpg"
+    poster.parent.mkdir(parents=True, exist_ok=True)
+    poster.write_bytes(b"jpg")
+    (poster.parent / ".0123abcd.jpg").write_bytes(b"being written")
+    answer = front.client.get("/posters/0190-ab/0123abcd.jpg")
+    assert (answer.status_code, answer.content, answer.headers["Content-Type"]) == (200, b"jpg", "image/jpeg")
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    for name in ("0190-ab/.0123abcd.jpg", "0190-ab/", "0190-ab/0123.jpg", "..%2fpackages/a/b/poster.jpg"):
+        assert problem(front.client.get(f"/posters/{name}").content)["code"] == "not_found", name
+    assert front.client.post("/posters/0190-ab/0123abcd.jpg").headers["Allow"] == "GET, HEAD"
+    assert stream.seen == []

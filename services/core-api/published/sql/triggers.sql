@@ -56,6 +56,8 @@ CREATE TRIGGER access_changed AFTER UPDATE ON core.courses_section FOR EACH ROW
 CREATE TRIGGER access_changed AFTER UPDATE ON core.courses_course FOR EACH ROW -- its previews close
     WHEN (OLD.status = 'published' AND NEW.status <> 'published')
     EXECUTE FUNCTION core.access_changed();
+CREATE TRIGGER access_changed AFTER UPDATE OR DELETE ON core.courses_course_instructors FOR EACH ROW
+    EXECUTE FUNCTION core.access_changed('user_id');
 CREATE TRIGGER access_changed AFTER DELETE ON core.media_attachment FOR EACH ROW
     EXECUTE FUNCTION core.access_changed();
 

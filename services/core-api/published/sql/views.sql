@@ -72,6 +72,10 @@ SELECT a.id AS attachment_id,
        a.path::text AS path
   FROM core.media_attachment a;
 
+CREATE VIEW published.instructor AS
+SELECT i.course_id, i.user_id
+  FROM core.courses_course_instructors i;
+
 -- One row for each person and lesson. Of several reasons to have a course the one that lasts longest counts.
 CREATE VIEW published.lesson_access AS
 SELECT e.user_id,
@@ -102,6 +106,6 @@ SELECT a.user_id, s.category_id, s.weight::int AS weight, a.capacity::int AS cap
 
 GRANT SELECT ON
     published.principal, published.ended_session, published.lesson, published.package, published.caption,
-    published.attachment,
+    published.attachment, published.instructor,
     published.lesson_access, published."order", published.support_category, published.support_agent
     TO lectern_stream, lectern_chat;
