@@ -6,7 +6,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
 
-from accounts.models import LoginSession, User
+from accounts.models import User
 from accounts.tokens import AccessToken
 from config.problems import TokenInvalid
 
@@ -27,11 +27,9 @@ class AccessTokenAuthentication(BaseAuthentication):
         return "Bearer"
 
     def _person(self, token: AccessToken) -> User:
-        session = (
-            LoginSession.objects.select_related("user")
-            .filter(pk=token.session_id, user_id=token.user_id, ended_at__isnull=True)
-            .first()
-        )
-        if session is None or not session.user.is_active or session.user.generation != token["gen"]:
-            raise TokenInvalid
-        return session.user
+        """One query of one table's columns: every request asks it."""
+        good = User.objects.filter(pk=token.user_id, is_active=True, generation=token["gen"])
+        try:
+            return good.get(login_sessions__pk=token.session_id, login_sessions__ended_at__isnull=True)
+        except User.DoesNotExist:
+            raise TokenInvalid from None

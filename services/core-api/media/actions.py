@@ -215,8 +215,8 @@ def _fail(asset: VideoAsset, reason: str) -> None:
 def do_set_caption(lesson: Lesson, language: str, data: bytes, label: str = "") -> Caption:
     """Sets or replaces the lesson's captions in one language from an SRT or WebVTT file.
 
-    Raises NoVideoLesson, CaptionRefused, ValidationError (the language), NotFound, Unavailable. The file of the captions before stays for
-    those who are fetching it.
+    Raises NoVideoLesson, CaptionRefused, ValidationError (the language), NotFound, Unavailable. The file of
+    the captions before stays for those who are fetching it.
     """
     if lesson.kind != Lesson.Kind.VIDEO:
         raise NoVideoLesson
