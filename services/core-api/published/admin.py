@@ -1,7 +1,8 @@
-"""Playback sessions, which are stream-gateway's, in core's admin site. Absent on SQLite."""
+"""Playback sessions, which are stream-gateway's, in core's admin site: who watched what from where. Absent on SQLite."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, cast
 
 from django.conf import settings
@@ -10,12 +11,15 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from config.confirmation import ReasonForm, confirmed
+from config.ids import earliest_uuid7
 from config.model_admin import ReadOnlyModelAdmin
 from published.actions import do_end_playback
 from published.models import PlaybackSession
+from published.queries import watermark_owner
 
 
 class PlayingNow(admin.SimpleListFilter):
@@ -29,12 +33,32 @@ class PlayingNow(admin.SimpleListFilter):
         return queryset if self.value() is None else queryset.filter(ended_at__isnull=self.value() == "yes")
 
 
+class Started(admin.SimpleListFilter):
+    """By the ids' index: a session's id holds the time at which it began."""
+
+    title = "started"
+    parameter_name = "started"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("1", "Within a day"), ("7", "Within 7 days"), ("30", "Within 30 days")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[PlaybackSession]) -> QuerySet[PlaybackSession]:
+        if self.value() not in ("1", "7", "30"):
+            return queryset
+        since = timezone.now() - timedelta(days=int(str(self.value())))
+        return queryset.filter(pk__gte=earliest_uuid7(since))
+
+
 class PlaybackSessionAdmin(ReadOnlyModelAdmin):
-    list_display = ("person", "lesson", "course", "kind", "started_at", "last_seen_at", "ended_at", "end_reason")
-    list_filter = (PlayingNow, "kind", "end_reason")
+    list_display = (
+        *("person", "lesson", "course", "kind", "started_at", "last_seen_at", "watched", "ended_at", "end_reason"),
+        "client_address",
+    )
+    list_filter = (PlayingNow, Started, "kind", "end_reason")
     list_select_related = ("user", "lesson__section__course")
     search_fields = ("user__username", "user__email", "lesson__title", "=client_address")
     search_ids = ("pk", "user", "lesson")
+    search_help_text = "A person, a lesson, an address, an id, or the code of a watermark that a recording shows."
     ordering = ("-playback_id",)  # version 7: newest first, by the primary key
     actions = ("end_playback",)
 
@@ -45,6 +69,21 @@ class PlaybackSessionAdmin(ReadOnlyModelAdmin):
     @admin.display(ordering="lesson__section__course__title")
     def course(self, playback: PlaybackSession) -> str:
         return str(playback.lesson.section.course)
+
+    @admin.display(description="watched", ordering="active_s")
+    def watched(self, playback: PlaybackSession) -> str:
+        """The time in which the player asked for files, as hours, minutes and seconds."""
+        return str(timedelta(seconds=playback.active_s))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[PlaybackSession], search_term: str
+    ) -> tuple[QuerySet[PlaybackSession], bool]:
+        """A watermark's code finds the one playback whose picture carried it, and the page says when that was."""
+        if (found := watermark_owner(search_term)) is None:
+            return super().get_search_results(request, queryset, search_term)
+        shown = f"{found.shown_from:%Y-%m-%d from %H:%M:%S} to {found.shown_until:%H:%M:%S} UTC"
+        messages.info(request, f"The watermark {search_term.strip()} was shown on {shown}.")
+        return queryset.filter(pk=found.playback_id), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not _published():

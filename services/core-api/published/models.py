@@ -19,7 +19,8 @@ class PlaybackSession(models.Model):
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=40)
     client_address = models.GenericIPAddressField(null=True)
-    user_agent = models.CharField(max_length=200)
+    user_agent = models.CharField(max_length=300)
+    active_s = models.IntegerField()
 
     class Meta:
         managed = False

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import OuterRef, Subquery
@@ -24,6 +28,7 @@ CHAT = {
     "presence": "Whether you counted as there, as an agent.",
 }
 STREAM = "SELECT has_table_privilege(to_regclass('stream_published.playback_session'), 'SELECT')"
+WATERMARK = "SELECT has_function_privilege(to_regprocedure('stream_published.watermark_owner(text)'), 'EXECUTE')"
 HELD_ABOUT = "SELECT has_function_privilege(to_regprocedure('chat_published.held_about(uuid)'), 'EXECUTE')"
 
 
@@ -41,6 +46,29 @@ def held_about(user: User) -> Iterator[Section | Missing]:
         yield Missing("chat", "the support chat has not published anything here")
 
 
+@dataclass(frozen=True)
+class Watermarked:
+    """The playback whose picture carried a code, and when it did."""
+
+    playback_id: UUID
+    shown_from: datetime
+    shown_until: datetime
+
+
+def watermark_owner(code: str) -> Watermarked | None:
+    """Who was shown that watermark; None for what is no code, or none that was given out. PostgreSQL only."""
+    if not re.fullmatch(r"\s*(?:[0-9A-Za-z]{4}[- ]?){2}[0-9A-Za-z]{4}\s*", code):
+        return None
+    if not _there(WATERMARK):
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT playback_id, shown_from, shown_until FROM stream_published.watermark_owner(%s)", [code.strip()]
+        )
+        row = cursor.fetchone()
+    return Watermarked(*row) if row else None
+
+
 def _there(question: str) -> bool:
     """Whether another service's object is there and ours to read: null is no."""
     if connection.vendor != "postgresql":
@@ -56,7 +84,7 @@ def _playback(user: User) -> Iterator[dict[str, Any]]:
     return rows(
         watched,
         *("playback_id", "lesson_id", "title", "kind", "started_at", "last_seen_at", "ended_at", "end_reason"),
-        *("client_address", "user_agent"),
+        *("client_address", "user_agent", "active_s"),
     )
 
 

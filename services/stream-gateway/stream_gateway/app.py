@@ -12,7 +12,7 @@ from stream_gateway import logs, problems
 from stream_gateway.bodies import SmallBodies
 from stream_gateway.gateway import Gateway
 from stream_gateway.origins import CrossOrigin
-from stream_gateway.routes import attachments, playback, service
+from stream_gateway.routes import attachments, playback, service, watermark
 from stream_gateway.settings import Settings
 
 
@@ -37,10 +37,10 @@ def create_app(gateway: Gateway | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.gateway = held
-    app.include_router(playback.router)
-    app.include_router(attachments.router)
-    app.include_router(service.router)
-    problems.install(app, playback.router, attachments.router, service.router)
+    routers = (watermark.router, playback.router, attachments.router, service.router)  # watermark first: a {file} is any name
+    for router in routers:
+        app.include_router(router)
+    problems.install(app, *routers)
     app.add_middleware(SmallBodies)
     if held.settings.allowed_origins:
         app.add_middleware(CrossOrigin, origins=held.settings.allowed_origins)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from stream_gateway import erasure
+from stream_gateway import erasure, retention
 from stream_gateway.access import Playback
 from stream_gateway.database import Database
 from stream_gateway.delivery import Delivery
@@ -31,6 +30,8 @@ class Gateway:
         self.verifier = verifier or TokenVerifier(settings.jwks_url)
         self.playing: YesCache[Playback] = YesCache()
         self.erasures = Sweep("erasures", lambda: erasure.erase_pending(self.database), settings.erasure_sweep)
+        days = settings.playback_audit_days
+        self.forgetting = Sweep("forgetting", lambda: retention.forget_old(self.database, days), retention.EVERY)
         self.listener = ChangeListener(settings.database_url, [self.playing], lambda _user: self.erasures.wake())
         self.delivery = Delivery(settings.delivery, settings.media_root)
         self.masters = Masters(settings.media_root)
@@ -44,16 +45,22 @@ class Gateway:
             asyncio.create_task(self.listener.run(), name="access_changed"),
             asyncio.create_task(self.verifier.keep_fresh(), name="keys"),
             asyncio.create_task(self.erasures.run(), name="erasures"),
+            asyncio.create_task(self.forgetting.run(), name="forgetting"),
         ]
         try:
             yield self
         finally:
-            for task in tasks:
-                task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(tasks)
             await self.last_seen.settle()
             await self.database.close()
+
+
+async def _end(tasks: list[asyncio.Task[Any]]) -> None:
+    """Cancels until all have ended: psycopg waits by Python 3.11's wait_for, which loses a cancellation now and then."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=0.5)
 
 
 def _of(request: Request) -> Gateway:

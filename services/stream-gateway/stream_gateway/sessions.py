@@ -31,6 +31,7 @@ PREVIEWS_PER_ADDRESS = 10
 PREVIEWS_WITHIN = timedelta(minutes=10)
 SUPERSEDED_FOR = timedelta(minutes=1)  # so long a superseded progressive player is told so, instead of starting again
 SEEN_EVERY = 15.0  # seconds
+PAUSE = timedelta(minutes=1)  # who asks for nothing for longer was not watching meanwhile
 
 log = structlog.stdlib.get_logger("stream-gateway")
 
@@ -118,13 +119,16 @@ class LastSeen:
 
     async def _write(self, playback: UUID) -> None:
         statement = """
-            UPDATE playback_session SET last_seen_at = now(), over_at = least(expires_at, now() + %(idle)s)
+            UPDATE playback_session SET last_seen_at = now(), over_at = least(expires_at, now() + %(idle)s),
+                   active_s = active_s + CASE WHEN last_seen_at > now() - %(pause)s
+                                              THEN round(extract(epoch FROM now() - last_seen_at)) ELSE 0 END
              WHERE id = %(playback)s AND ended_at IS NULL AND last_seen_at < now() - %(every)s
             RETURNING id
         """
         try:
             await self._database.one(
-                statement, {"playback": playback, "idle": IDLE, "every": timedelta(seconds=SEEN_EVERY)}
+                statement,
+                {"playback": playback, "idle": IDLE, "every": timedelta(seconds=SEEN_EVERY), "pause": PAUSE},
             )
         except DATABASE_AWAY as error:
             log.warning("last_seen_not_noted", playback=str(playback), reason=type(error).__name__)

@@ -150,6 +150,13 @@ class Settings(Environment):
         validation_alias="LECTERN_STREAM_LIMIT",
         description="a number from 1 to 100: playback sessions of one learner at once",
     )
+    playback_audit_days: int = Field(
+        90,
+        ge=1,
+        le=3650,
+        validation_alias="LECTERN_PLAYBACK_AUDIT_DAYS",
+        description="a number of days from 1 to 3650: how long it is kept who watched what from where",
+    )
     delivery: Literal["accel", "direct"] = Field(
         "accel",
         validation_alias="DELIVERY",

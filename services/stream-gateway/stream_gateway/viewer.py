@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
 
-from stream_gateway import problems
-from stream_gateway.gateway import TheGateway
+from stream_gateway import access, problems, sessions
+from stream_gateway.access import AccessLost, Playback
+from stream_gateway.gateway import Gateway, TheGateway
 from stream_gateway.problems import Problem
 from stream_gateway.sessions import Client
 from stream_gateway.verifier import Claims, KeysUnavailable, TokenInvalid
@@ -69,6 +71,20 @@ async def person_beside_cookie(request: Request, gateway: TheGateway) -> Claims 
         if COOKIE in request.cookies:
             return None
         raise
+
+
+async def let_in(request: Request, gateway: Gateway, playback: UUID, claims: Claims | None) -> Playback:
+    """The session, for whoever may have its files now. Raises Problem: 401, 403, 404, 409."""
+    cookie = request.cookies.get(COOKIE)
+    try:
+        playing = await access.may_have_bytes(gateway.database, gateway.playing, playback, cookie, claims)
+    except AccessLost:
+        await sessions.end_session(
+            gateway.database, playback, "access_ended"
+        )  # the admin site should not show it as playing
+        raise
+    request.state.user = playing.user
+    return playing
 
 
 def client(request: Request) -> Client:

@@ -158,7 +158,7 @@ STREAM = """
 CREATE VIEW stream_published.playback_session AS
 SELECT gen_random_uuid() AS playback_id, '{user}'::uuid AS user_id, gen_random_uuid() AS lesson_id, gen_random_uuid() AS package_id,
        'hls' AS kind, now() AS started_at, now() AS last_seen_at, NULL::timestamptz AS ended_at, NULL AS end_reason,
-       '198.51.100.7'::inet AS client_address, 'hls.js' AS user_agent;
+       '198.51.100.7'::inet AS client_address, 'hls.js' AS user_agent, 60 AS active_s;
 GRANT SELECT ON stream_published.playback_session TO lectern_core;
 """
 

@@ -11,7 +11,8 @@ SELECT id AS playback_id,
        coalesce(ended_at, CASE WHEN over_at <= now() THEN over_at END) AS ended_at,
        coalesce(end_reason, CASE WHEN over_at <= now() THEN 'idle' END) AS end_reason,
        client_address,
-       user_agent
+       user_agent,
+       active_s
   FROM stream.playback_session;
 
 -- Ends one for an admin; true if it was playing. The next segment is refused within a second.
@@ -38,6 +39,56 @@ $$;
 REVOKE ALL ON FUNCTION stream_published.end_playback(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION stream_published.end_playback(uuid) TO lectern_core;
 GRANT SELECT ON stream_published.playback_session TO lectern_core;
+
+-- A watermark's code: 40 bits that name a session and its five minutes, under a signature of 20 bits that also masks them, so
+-- that codes follow no pattern, nobody can make one up for somebody else (1 in a million), and none has to be kept. 12 letters
+-- and digits of Crockford's base 32, which has no I, L, O and U.
+CREATE FUNCTION stream.watermark_hash(purpose text, value bigint) RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ -- NMAC's shape: hashed twice with the secret, so that nothing can be appended
+    SELECT ('x' || left(encode(sha256(secret || sha256(secret || convert_to(purpose || value, 'UTF8'))), 'hex'), 15))::bit(60)::bigint
+      FROM stream.watermark_key
+$$;
+
+CREATE FUNCTION stream.watermark_code(session_number bigint, slot integer) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT regexp_replace(
+             string_agg(substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', (code >> (5 * place) & 31)::integer + 1, 1), '' ORDER BY place DESC),
+             '(....)(?=.)', '\1-', 'g')
+      FROM (SELECT session_number << 8 | slot AS plain) AS given,
+           LATERAL (SELECT stream.watermark_hash('signature', plain) & x'fffff'::bigint AS signature) AS signed,
+           LATERAL (SELECT signature << 40 | (plain # stream.watermark_hash('mask', signature) & x'ffffffffff'::bigint) AS code) AS masked,
+           generate_series(0, 11) AS place
+$$;
+
+-- Whose picture carried the code, and when; no row for one that was never given out or is older than what is kept.
+CREATE FUNCTION stream_published.watermark_owner(code text)
+    RETURNS TABLE (playback_id uuid, shown_from timestamptz, shown_until timestamptz)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH typed AS ( -- as people type it: small letters, O for 0, with or without dashes
+        SELECT translate(upper(regexp_replace(code, '[^0-9A-Za-z]', '', 'g')), 'OIL', '011') AS letters
+    ), number AS (
+        SELECT bit_or((strpos('0123456789ABCDEFGHJKMNPQRSTVWXYZ', substr(letters, place, 1)) - 1)::bigint << (5 * (12 - place))) AS value
+          FROM typed, generate_series(1, 12) AS place
+         WHERE letters ~ '^[0-9A-HJKMNP-TV-Z]{12}$'
+    ), opened AS (
+        SELECT value >> 40 AS signature,
+               (value # stream.watermark_hash('mask', value >> 40)) & x'ffffffffff'::bigint AS plain
+          FROM number
+    )
+    SELECT session.id, session.started_at + slot * interval '5 minutes', session.started_at + (slot + 1) * interval '5 minutes'
+      FROM opened, LATERAL (SELECT (plain & 255)::integer AS slot) AS minutes, stream.playback_session AS session
+     WHERE session.number = plain >> 8
+       AND stream.watermark_hash('signature', plain) & x'fffff'::bigint = signature
+$$;
+
+REVOKE ALL ON FUNCTION stream_published.watermark_owner(text), stream.watermark_hash(text, bigint),
+                       stream.watermark_code(bigint, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stream_published.watermark_owner(text) TO lectern_core;
+GRANT EXECUTE ON FUNCTION stream.watermark_code(bigint, integer) TO lectern_stream;
+REVOKE ALL ON stream.watermark_key FROM lectern_stream;
 
 -- The record of migrations is the owner's alone.
 REVOKE ALL ON stream._yoyo_migrations, stream._yoyo_log, stream._yoyo_version FROM lectern_stream;

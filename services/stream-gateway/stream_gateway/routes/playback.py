@@ -9,8 +9,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from stream_gateway import access, problems, sessions
-from stream_gateway.access import AccessLost, Playback
+from stream_gateway import access, problems, sessions, watermark
+from stream_gateway.access import Playback
 from stream_gateway.delivery import ASK_AGAIN, CAPTIONS, IN_PACKAGE, TYPES
 from stream_gateway.gateway import Gateway, TheGateway
 from stream_gateway.manifest import Caption, captions_of, captions_playlist, with_captions
@@ -22,8 +22,10 @@ from stream_gateway.openapi import (
     refusals,
 )
 from stream_gateway.problems import Problem
+from stream_gateway.routes.watermark import WatermarkText
 from stream_gateway.sessions import Opened
-from stream_gateway.viewer import COOKIE, Bearer, Cookie, Person, PersonBesideCookie, PersonOrNobody, TheClient
+from stream_gateway.viewer import COOKIE, Bearer, Cookie, Person, PersonBesideCookie, PersonOrNobody, TheClient, let_in
+from stream_gateway.watermark import Watermark
 
 PREFIX = "/stream/v1"
 router = APIRouter(prefix=PREFIX, tags=["playback"])
@@ -63,6 +65,7 @@ class PlaybackLinks(BaseModel):
     captions: list[CaptionLink]
     poster_url: str
     sprites_url: str
+    watermark: WatermarkText
     expires_at: str = Field(description="UTC; start again then", examples=["2026-11-22T20:00:00Z"])
 
 
@@ -92,9 +95,10 @@ async def start_playback(
     opened = await sessions.open_session(gateway.database, start, claims, client, gateway.settings.stream_limit)
     if opened.superseded:
         gateway.playing.drop_all()  # so that its next request is refused even before the notification is here
+    mark = await watermark.current(gateway.database, opened.id)
     _set_cookie(response, gateway, opened)
     response.headers["Cache-Control"] = "no-store"
-    return _links(opened, captions)
+    return _links(opened, captions, mark)
 
 
 @router.get(
@@ -115,15 +119,7 @@ async def get_file(
     playback: UUID, file: str, request: Request, gateway: TheGateway, claims: PersonBesideCookie
 ) -> Response:
     """A file of the session's package, or of the lesson's captions."""
-    cookie = request.cookies.get(COOKIE)
-    try:
-        playing = await access.may_have_bytes(gateway.database, gateway.playing, playback, cookie, claims)
-    except AccessLost:
-        await sessions.end_session(
-            gateway.database, playback, "access_ended"
-        )  # the admin site should not show it as playing
-        raise
-    request.state.user = playing.user
+    playing = await let_in(request, gateway, playback, claims)
     answer = await _file(request, gateway, playing, file)
     gateway.last_seen.note(playback)
     return answer
@@ -220,7 +216,7 @@ def _set_cookie(response: Response, gateway: Gateway, opened: Opened) -> None:
     )
 
 
-def _links(opened: Opened, captions: list[Caption]) -> PlaybackLinks:
+def _links(opened: Opened, captions: list[Caption], mark: Watermark) -> PlaybackLinks:
     base = _path(opened.id)
     return PlaybackLinks(
         playback=opened.id,
@@ -232,5 +228,6 @@ def _links(opened: Opened, captions: list[Caption]) -> PlaybackLinks:
         ],
         poster_url=f"{base}/poster.jpg",
         sprites_url=f"{base}/sprites.vtt",
+        watermark=WatermarkText.of(mark, base),
         expires_at=opened.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
