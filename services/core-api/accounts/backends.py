@@ -26,6 +26,19 @@ class UsernameOrEmailBackend(ModelBackend):
             return None
         return user if user.check_password(password) and self.user_can_authenticate(user) else None
 
+    def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        """The names of what the person may, by themselves and by their groups, in one query instead of Django's two."""
+        if not user_obj.is_active or user_obj.is_anonymous or obj is not None:
+            return set()
+        if not hasattr(user_obj, "_perm_cache"):
+            held = Permission.objects.all()
+            if not user_obj.is_superuser:
+                held = held.filter(Q(user=user_obj) | Q(group__in=user_obj.groups.all()) | Q(group__name=LEARNER))
+            names = held.order_by().values_list("content_type__app_label", "codename")
+            user_obj._perm_cache = {f"{app}.{codename}" for app, codename in names}
+        found: set[str] = user_obj._perm_cache
+        return found
+
     def _get_group_permissions(self, user_obj: User) -> QuerySet[Permission]:
         """Those of the person's groups and of `learner`, which everybody is. published.principal says the same."""
         return Permission.objects.filter(Q(group__in=user_obj.groups.all()) | Q(group__name=LEARNER)).distinct()

@@ -29,7 +29,11 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(username, email, password, **{"is_staff": True, "is_superuser": True} | fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
-        return self.alias(key=Lower("username")).get(key=Lower(Value(normalise_username(username or ""))))
+        return self.called(username or "").get()
+
+    def called(self, username: str) -> QuerySet[User]:
+        """The person (one at most) with that username, in any case of letters."""
+        return self.alias(key=Lower("username")).filter(key=Lower(Value(normalise_username(username))))
 
     def named(self, name: str) -> QuerySet[User]:
         """The person (one at most: no username holds an @) with that username or e-mail address, in any case of letters."""

@@ -21,7 +21,7 @@ ROLES: dict[str, list[str]] = {
         "courses.manage",
         "courses.manage_all",
         "media.watch_any",
-        *_editing("courses", "category", "course", "section", "lesson", "bundle"),
+        *_editing("courses", "category", "tag", "course", "section", "lesson", "bundle"),
         *_viewing("media", "videoasset", "package", "caption", "attachment"),
     ],
     "support_agent": ["support.answer"],

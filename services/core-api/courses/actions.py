@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError, transaction
-from django.db.models import Max, ProtectedError, QuerySet
+from django.db.models import Exists, Max, OuterRef, ProtectedError, QuerySet
 from django.utils import timezone
 from django.utils.text import slugify
 
 from accounts.models import User
 from config.problems import Invalid, NotFound
-from courses.completeness import gaps
-from courses.errors import CourseIncomplete, CourseSold
-from courses.models import Course, Lesson, Section
+from courses.completeness import field_gaps, gaps
+from courses.errors import CourseIncomplete, CourseSold, LessonHad
+from courses.models import Course, Lesson, Section, Tag
+from learning.models import Enrolment
 
 Part = TypeVar("Part", Section, Lesson)
 SLUG_TRIES = 50
 
 
-def do_create_course(author: User, *, slug: str = "", **fields: Any) -> Course:
+def do_create_course(author: User, *, slug: str = "", tags: Iterable[Tag] = (), **fields: Any) -> Course:
     """A draft that `author` teaches. Without a slug one is made of the title. Raises Invalid for a slug that is taken."""
     for candidate in [slug] if slug else _slugs(fields["title"]):
         try:
             with transaction.atomic():
                 course = Course.objects.create(slug=candidate, **fields)
+                course.tags.set(tags)
                 course.instructors.add(author)
             return course
         except IntegrityError:
@@ -38,16 +42,23 @@ def _slugs(title: str) -> list[str]:
     return [base, *(f"{base}-{number}" for number in range(2, SLUG_TRIES))]
 
 
-def do_update_course(course: Course, **fields: Any) -> None:
-    for name, value in fields.items():
-        setattr(course, name, value)
-    course.save(update_fields=fields.keys())
+def do_update_course(course: Course, *, tags: Iterable[Tag] | None = None, **fields: Any) -> None:
+    """Raises CourseIncomplete where a course on sale would lack what it needs to be."""
+    with transaction.atomic():
+        course = hold(course)
+        for name, value in fields.items():
+            setattr(course, name, value)
+        if course.status == Course.Status.PUBLISHED and (missing := field_gaps(course)):
+            raise CourseIncomplete("The course is on sale and needs this: take it off sale first.", errors=missing)
+        course.save(update_fields=fields.keys())
+        if tags is not None:
+            course.tags.set(tags)
 
 
 def do_publish(course: Course) -> None:
     """Puts the course on sale. Raises CourseIncomplete naming each gap."""
     with transaction.atomic():
-        course = _held(course)
+        course = hold(course)
         if course.status == Course.Status.PUBLISHED:
             return
         if missing := gaps(course):
@@ -60,7 +71,7 @@ def do_publish(course: Course) -> None:
 def do_unpublish(course: Course) -> None:
     """Takes the course off sale. Whoever has it keeps it; one that nobody has is a draft again."""
     with transaction.atomic():
-        course = _held(course)
+        course = hold(course)
         if course.status == Course.Status.PUBLISHED:
             course.status = Course.Status.WITHDRAWN if _is_sold(course) else Course.Status.DRAFT
             course.save(update_fields=["status"])
@@ -69,7 +80,7 @@ def do_unpublish(course: Course) -> None:
 def do_delete_course(course: Course) -> None:
     """Erases a course that nobody ever had. Raises CourseSold otherwise."""
     with transaction.atomic():
-        course = _held(course)  # nobody can be enrolled until this ends
+        course = hold(course)  # nobody can be enrolled until this ends
         if _is_sold(course):
             raise CourseSold
         _hold_lessons(Lesson.objects.filter(section__course=course))
@@ -85,7 +96,7 @@ def _is_sold(course: Course) -> bool:
 
 def do_add_section(course: Course, *, title: str, position: int | None = None) -> Section:
     with transaction.atomic():
-        course = _held(course)
+        course = hold(course)
         section = Section(course=course, title=title, position=_next_position(course.sections.all()))
         section.save(force_insert=True)
         _move(section, course.sections.all(), position)
@@ -94,22 +105,24 @@ def do_add_section(course: Course, *, title: str, position: int | None = None) -
 
 def do_update_section(section: Section, *, position: int | None = None, **fields: Any) -> None:
     with transaction.atomic():
-        course = _held(section.course)
+        course = hold_course_of(section)
         _change(section, course.sections.all(), position, fields)
 
 
 def do_delete_section(section: Section) -> None:
+    """With its lessons. Raises LessonHad if somebody has one of them."""
     with transaction.atomic():
-        course = _held(section.course)
-        _hold_lessons(section.lessons.all())
+        course = hold_course_of(section)
+        _check_nobody_has(section.lessons.all())
         section.delete()
         renumber(course.sections.all())
 
 
 def do_add_lesson(section: Section, *, position: int | None = None, **fields: Any) -> Lesson:
     with transaction.atomic():
-        _held(section.course)
+        hold_course_of(section)
         lesson = Lesson(section=section, position=_next_position(section.lessons.all()), **fields)
+        _check_opens_in_one_way(lesson)
         lesson.save(force_insert=True)
         _move(lesson, section.lessons.all(), position)
     return lesson
@@ -117,14 +130,15 @@ def do_add_lesson(section: Section, *, position: int | None = None, **fields: An
 
 def do_update_lesson(lesson: Lesson, *, position: int | None = None, **fields: Any) -> None:
     with transaction.atomic():
-        _held(lesson.section.course)
+        hold_course_of(lesson)
         _change(lesson, lesson.section.lessons.all(), position, fields)
 
 
 def do_delete_lesson(lesson: Lesson) -> None:
+    """Raises LessonHad if somebody has it."""
     with transaction.atomic():
-        _held(lesson.section.course)
-        _hold_lessons(Lesson.objects.filter(pk=lesson.pk))
+        hold_course_of(lesson)
+        _check_nobody_has(Lesson.objects.filter(pk=lesson.pk))
         siblings = lesson.section.lessons.all()
         lesson.delete()
         renumber(siblings)
@@ -138,6 +152,8 @@ def renumber(parts: QuerySet[Part]) -> None:
 def _change(part: Part, siblings: QuerySet[Part], position: int | None, fields: dict[str, Any]) -> None:
     for name, value in fields.items():
         setattr(part, name, value)
+    if isinstance(part, Lesson):
+        _check_opens_in_one_way(part)
     part.save(update_fields=fields.keys())
     _move(part, siblings, position)
 
@@ -162,12 +178,41 @@ def _next_position(siblings: QuerySet[Any]) -> int:
     return (highest or 0) + 1
 
 
-def _held(course: Course) -> Course:
+def hold(course: Course) -> Course:
     """The course as it is now, its row locked until the transaction ends. Raises NotFound if it was deleted meanwhile."""
     held = Course.objects.select_for_update().filter(pk=course.pk).first()
     if held is None:
         raise NotFound
     return held
+
+
+def hold_course_of(part: Section | Lesson) -> Course:
+    """As `hold`; and the section or lesson is read again, which may have been moved or deleted meanwhile."""
+    course = hold((part.section if isinstance(part, Lesson) else part).course)
+    try:
+        part.refresh_from_db()
+    except ObjectDoesNotExist as error:
+        raise NotFound from error
+    return course
+
+
+def _check_opens_in_one_way(lesson: Lesson) -> None:
+    if [lesson.is_preview, lesson.opens_on is not None, lesson.opens_after_days is not None].count(True) > 1:
+        sentence = (
+            "A lesson is a free preview, or opens on a day, or days after enrolment: take one, set the others to null."
+        )
+        raise Invalid(errors={"opens_on": [sentence]})
+
+
+def _check_nobody_has(lessons: QuerySet[Lesson]) -> None:
+    """A lesson that was there when somebody got the course is theirs as long as they have it. Holds the lessons."""
+    _hold_lessons(lessons)
+    had = Enrolment.objects.filter(
+        course=OuterRef("section__course"), ended_at=None, started_at__gte=OuterRef("created_at")
+    )
+    titles = list(lessons.filter(Exists(had)).values_list("title", flat=True))
+    if titles:
+        raise LessonHad(errors={"lessons": [f'"{title}"' for title in titles]})
 
 
 def _hold_lessons(lessons: QuerySet[Lesson]) -> None:

@@ -13,11 +13,18 @@ from django.http import HttpRequest
 from config.model_admin import LecternInline, LecternModelAdmin
 from courses import actions
 from courses.errors import CourseIncomplete
-from courses.models import Bundle, Category, Course, Lesson, Section
+from courses.models import Bundle, Category, Course, Lesson, Section, Tag
 
 
 @admin.register(Category)
 class CategoryAdmin(LecternModelAdmin):
+    list_display = ["name", "slug"]
+    search_fields = ["name"]
+    prepopulated_fields = {"slug": ["name"]}
+
+
+@admin.register(Tag)
+class TagAdmin(LecternModelAdmin):
     list_display = ["name", "slug"]
     search_fields = ["name"]
     prepopulated_fields = {"slug": ["name"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, cast
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
@@ -15,12 +15,14 @@ from rest_framework.views import APIView
 from accounts.models import User
 from config.openapi import refusals
 from config.permissions import Public, by_method, holds
+from config.revalidation import IF_NONE_MATCH, NOT_MODIFIED, Revalidated
 from courses import actions, queries
-from courses.errors import CourseIncomplete, CourseSold
+from courses.catalogue import CatalogueQuery, courses_for
+from courses.errors import CourseIncomplete, CourseSold, LessonHad, LessonNotOpen, NotEnrolled, OutlineChanged
 from courses.models import Course
+from courses.outlines import Outline, do_arrange
 from courses.serializers import (
     AuthoredLesson,
-    CatalogueQuery,
     CourseCard,
     CourseChange,
     CourseCreation,
@@ -37,13 +39,17 @@ from media import queries as media
 Author = holds("courses.manage", "courses.manage_all")
 
 
-class CoursesView(ListAPIView[Course]):
+class CoursesView(Revalidated, ListAPIView[Course]):
     permission_classes = (by_method(GET=Public, POST=Author),)
     serializer_class = CourseCard
 
-    @extend_schema(operation_id="list_courses", parameters=[CatalogueQuery])
+    @extend_schema(
+        operation_id="list_courses",
+        parameters=[CatalogueQuery, IF_NONE_MATCH],
+        responses={200: CourseCard(many=True), 304: NOT_MODIFIED},
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """The courses on sale, the newest first."""
+        """The courses on sale: searched, filtered and ordered as one likes, the newest first if one does not say."""
         return self.list(request, *args, **kwargs)
 
     @extend_schema(operation_id="create_course", request=CourseCreation, responses={201: CoursePage})
@@ -57,39 +63,25 @@ class CoursesView(ListAPIView[Course]):
     def get_queryset(self) -> QuerySet[Course]:
         asked = CatalogueQuery(data=self.request.query_params)
         asked.is_valid(raise_exception=True)
-        wanted = asked.validated_data
-        user = self.request.user
-        courses = (
-            queries.managed(user) if wanted.get("managed") else Course.objects.filter(status=Course.Status.PUBLISHED)
-        )
-        ordering = wanted.get("ordering", "-published_at")
-        return queries.described(courses.filter(_matches(wanted)), user).order_by(ordering, "-id")
+        return courses_for(self.request.user, asked.validated_data)
 
 
-def _matches(wanted: dict[str, Any]) -> Q:
-    """The catalogue's filters, combined freely."""
-    matches = Q()
-    for word in wanted.get("search", "").split():
-        matches &= Q(title__icontains=word) | Q(summary__icontains=word)
-    lookups = {
-        "category": "category__slug",
-        "level": "level",
-        "language": "language",
-        "price_min": "price__gte",
-        "price_max": "price__lte",
-    }
-    return matches & Q(**{lookup: wanted[name] for name, lookup in lookups.items() if name in wanted})
-
-
-class CourseView(APIView):
+class CourseView(Revalidated):
     permission_classes = (by_method(GET=Public, PATCH=Author, DELETE=Author),)
 
-    @extend_schema(operation_id="get_course", responses=CoursePage)
+    @extend_schema(
+        operation_id="get_course", parameters=[IF_NONE_MATCH], responses={200: CoursePage, 304: NOT_MODIFIED}
+    )
     def get(self, request: Request, slug: str) -> Response:
         return Response(CoursePage(queries.find_course(request.user, slug)).data)
 
-    @extend_schema(operation_id="change_course", request=CourseChange, responses=CoursePage)
+    @extend_schema(
+        operation_id="change_course",
+        request=CourseChange,
+        responses={200: CoursePage} | refusals(CourseIncomplete),
+    )
     def patch(self, request: Request, slug: str) -> Response:
+        """A course on sale keeps what it needed to be published; 409 `course_incomplete` otherwise."""
         course = queries.find_managed_course(request.user, slug)
         body = CourseChange(course, data=request.data, partial=True)
         body.is_valid(raise_exception=True)
@@ -131,6 +123,22 @@ def _page(request: Request, course: Course, status: int = 200) -> Response:
     return Response(CoursePage(queries.find_course(request.user, course.slug)).data, status=status)
 
 
+class OutlineView(APIView):
+    permission_classes = (Author,)
+
+    @extend_schema(
+        operation_id="arrange_course", request=Outline, responses={200: CoursePage} | refusals(OutlineChanged)
+    )
+    def put(self, request: Request, slug: str) -> Response:
+        """Puts all sections and lessons in order at once. 409 `outline_changed` if it does not name all that there are: nothing
+        that somebody else added meanwhile is lost."""
+        course = queries.find_managed_course(request.user, slug)
+        body = Outline(data=request.data)
+        body.is_valid(raise_exception=True)
+        do_arrange(course, body.places())
+        return _page(request, course)
+
+
 class SectionsView(APIView):
     permission_classes = (Author,)
 
@@ -154,9 +162,9 @@ class SectionView(APIView):
         actions.do_update_section(found, **body.validated_data)
         return Response(SectionOutline(queries.find_managed_section(request.user, section)).data)
 
-    @extend_schema(operation_id="delete_section", responses={204: None})
+    @extend_schema(operation_id="delete_section", responses={204: None} | refusals(LessonHad))
     def delete(self, request: Request, section: uuid.UUID) -> Response:
-        """Deletes the section with its lessons."""
+        """Deletes the section with its lessons; 409 `lesson_had` if people got the course with one of them."""
         actions.do_delete_section(queries.find_managed_section(request.user, section))
         return Response(status=204)
 
@@ -176,9 +184,10 @@ class LessonsView(APIView):
 class LessonView(APIView):
     permission_classes = (by_method(GET=Public, PATCH=Author, DELETE=Author),)
 
-    @extend_schema(operation_id="get_lesson", responses=LessonPage)
+    @extend_schema(operation_id="get_lesson", responses={200: LessonPage} | refusals(NotEnrolled, LessonNotOpen))
     def get(self, request: Request, lesson: uuid.UUID) -> Response:
-        """A lesson of a course that one has, or a free preview; 403 `not_enrolled` otherwise."""
+        """A lesson of a course that one has, or a free preview; 403 `not_enrolled` otherwise, and `lesson_not_open` with
+        `opens_at` where one has the course but the lesson opens later."""
         found = queries.find_lesson(request.user, lesson)
         found.video = media.video_state(found)  # type: ignore[attr-defined]  # computed, for the serializer
         found.standing = lesson_standing(request.user, found)  # type: ignore[attr-defined]  # as above
@@ -192,7 +201,8 @@ class LessonView(APIView):
         actions.do_update_lesson(found, **body.validated_data)
         return Response(AuthoredLesson(found).data)
 
-    @extend_schema(operation_id="delete_lesson", responses={204: None})
+    @extend_schema(operation_id="delete_lesson", responses={204: None} | refusals(LessonHad))
     def delete(self, request: Request, lesson: uuid.UUID) -> Response:
+        """Deletes a lesson; 409 `lesson_had` if people got the course with it."""
         actions.do_delete_lesson(queries.find_managed_lesson(request.user, lesson))
         return Response(status=204)

@@ -12,14 +12,20 @@ from media.models import Attachment, Package
 
 def gaps(course: Course) -> dict[str, list[str]]:
     """Sentences for the author, by what they are about: a field of the course, `sections` or `lessons`. Empty: complete."""
-    missing: dict[str, list[str]] = defaultdict(list)
-    for field in ("title", "summary", "description"):
-        if not str(getattr(course, field)).strip():
-            missing[field].append(f"The course has no {field}.")
-    if course.category_id is None:
-        missing["category"].append("The course has no category.")
+    missing: dict[str, list[str]] = defaultdict(list, field_gaps(course))
     _outline_gaps(course, missing)
     return dict(missing)
+
+
+def field_gaps(course: Course) -> dict[str, list[str]]:
+    """Those of the course itself, without its outline."""
+    missing = {}
+    for field in ("title", "summary", "description"):
+        if not str(getattr(course, field)).strip():
+            missing[field] = [f"The course has no {field}."]
+    if course.category_id is None:
+        missing["category"] = ["The course has no category."]
+    return missing
 
 
 def _outline_gaps(course: Course, missing: dict[str, list[str]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import (
@@ -10,6 +11,7 @@ from django.db.models import (
     Exists,
     FloatField,
     IntegerField,
+    Min,
     OuterRef,
     Prefetch,
     Q,
@@ -19,12 +21,14 @@ from django.db.models import (
     Value,
 )
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from accounts.models import User
 from config.problems import NotAuthenticated, NotFound
-from courses.errors import NotEnrolled
+from courses.errors import LessonNotOpen, NotEnrolled
 from courses.models import Bundle, Course, Lesson, Section
-from learning.queries import enrolled, has_access
+from courses.opening import opens_at
+from learning.queries import enrolled, running
 from media import queries as media
 from privacy import sections
 
@@ -53,15 +57,23 @@ def described(courses: QuerySet[Course], user: Viewer) -> QuerySet[Course]:
     """With what a card in the catalogue shows: lessons_count, duration_s (seconds), enrolled."""
     lessons = Lesson.objects.filter(section__course=OuterRef("pk")).order_by().values("section__course")
     packages = media.current_packages(OuterRef("pk")).order_by().values("lesson__section__course")
-    return courses.select_related("category").annotate(
-        lessons_count=Coalesce(
-            Subquery(lessons.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), Value(0)
-        ),
-        duration_s=Coalesce(
-            Subquery(packages.annotate(s=Sum("duration_s")).values("s"), output_field=FloatField()), Value(0.0)
-        ),
-        enrolled=enrolled(user),
+    return (
+        courses.select_related("category")
+        .prefetch_related("tags", Prefetch("instructors", _teachers()))
+        .annotate(
+            lessons_count=Coalesce(
+                Subquery(lessons.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), Value(0)
+            ),
+            duration_s=Coalesce(
+                Subquery(packages.annotate(s=Sum("duration_s")).values("s"), output_field=FloatField()), Value(0.0)
+            ),
+            enrolled=enrolled(user),
+        )
     )
+
+
+def _teachers() -> QuerySet[User]:
+    return User.objects.order_by("username").only("username", "name")
 
 
 def with_outline(courses: QuerySet[Course]) -> QuerySet[Course]:
@@ -72,12 +84,30 @@ def with_outline(courses: QuerySet[Course]) -> QuerySet[Course]:
 
 
 def find_course(user: Viewer, slug: str) -> Course:
-    """One course as its page shows it. Raises NotFound."""
-    return _one(with_outline(described(visible(user), user)).filter(slug=slug))
+    """One course as its page shows it, each of its lessons with `opens_at`. Raises NotFound."""
+    since = running(user).filter(course=OuterRef("pk")).order_by("started_at").values("started_at")[:1]
+    courses = with_outline(described(Course.objects.filter(slug=slug), user)).annotate(enrolled_since=Subquery(since))
+    course = courses.first()
+    if course is None or not _may_see(user, course):
+        raise NotFound
+    for section in course.sections.all():
+        for lesson in section.lessons.all():
+            lesson.opens_at = opens_at(lesson, course.enrolled_since)  # type: ignore[attr-defined]  # computed, for the serializer
+    return course
+
+
+def _may_see(user: Viewer, course: Any) -> bool:
+    """As `visible`, without a query."""
+    if course.status == Course.Status.PUBLISHED or course.enrolled or user.has_perm("courses.manage_all"):
+        return True
+    return user.has_perm("courses.manage") and user in course.instructors.all()
 
 
 def find_managed_course(user: Viewer, slug: str) -> Course:
-    return _one(managed(user).filter(slug=slug))
+    found = managed(user).filter(slug=slug).first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 def find_managed_section(user: Viewer, section: uuid.UUID) -> Section:
@@ -96,9 +126,10 @@ def find_managed_lesson(user: Viewer, lesson: uuid.UUID) -> Lesson:
 
 
 def find_lesson(user: Viewer, lesson: uuid.UUID) -> Lesson:
-    """A lesson that the person may open: enrolled, a free preview on sale, or staff.
+    """A lesson that the person may open: enrolled and it has opened, a free preview on sale, or staff.
 
-    Raises NotFound where the course itself is not visible, NotEnrolled (NotAuthenticated for nobody in particular) else.
+    Raises NotFound where the course itself is not visible, LessonNotOpen where one has it, NotEnrolled (NotAuthenticated for
+    nobody in particular) else.
     """
     lessons = Lesson.objects.select_related("section__course").annotate(duration_s=media.durations())
     found = lessons.filter(pk=lesson).first()
@@ -106,8 +137,14 @@ def find_lesson(user: Viewer, lesson: uuid.UUID) -> Lesson:
         raise NotFound
     course = found.section.course
     on_sale = course.status == Course.Status.PUBLISHED
-    if (found.is_preview and on_sale) or _may_open_all(user, course) or has_access(user, course):
+    since = running(user).filter(course=course).aggregate(since=Min("started_at"))["since"]
+    opening = opens_at(found, since)
+    if (found.is_preview and on_sale) or (since and (opening is None or opening <= timezone.now())):
         return found
+    if _may_open_all(user, course):
+        return found
+    if since and opening:
+        raise LessonNotOpen(opening)
     if not on_sale:
         raise NotFound
     raise NotEnrolled if isinstance(user, User) else NotAuthenticated
@@ -126,13 +163,6 @@ def bundles_on_sale(viewer: Viewer | None = None) -> QuerySet[Bundle]:
     return Bundle.objects.filter(
         Exists(members), ~Exists(members.exclude(status=Course.Status.PUBLISHED)), status=Bundle.Status.PUBLISHED
     ).prefetch_related(Prefetch("courses", courses))
-
-
-def _one(courses: QuerySet[Course]) -> Course:
-    found = courses.first()
-    if found is None:
-        raise NotFound
-    return found
 
 
 def held_about(user: User) -> list[sections.Section]:

@@ -8,30 +8,40 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from courses.models import Category, Course, Lesson, Section
+from accounts.models import User
+from courses.articles import as_html
+from courses.models import Category, Course, Lesson, Section, Tag
 from media.serializers import AttachmentLine, PosterOfCourse
 
-ORDERINGS = ["title", "-title", "price", "-price", "published_at", "-published_at", "duration_s", "-duration_s"]
+MAX_BODY = 200_000  # characters of an article
+MAX_TAGS = 20
+UTC_TIME = serializers.DateTimeField()
 
 
-class CatalogueQuery(serializers.Serializer[Any]):
-    """What one may ask of the catalogue."""
+class TagLine(serializers.ModelSerializer[Tag]):
+    class Meta:
+        model = Tag
+        fields = ["slug", "name"]
 
-    search = serializers.CharField(required=False, allow_blank=True, max_length=100)
-    category = serializers.SlugField(required=False)
-    level = serializers.ChoiceField(required=False, choices=Course.Level.choices)
-    language = serializers.CharField(required=False, max_length=12)
-    price_min = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
-    price_max = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
-    ordering = serializers.ChoiceField(required=False, choices=ORDERINGS)
-    managed = serializers.BooleanField(
-        required=False, help_text="Only the courses that one may change, whatever their status."
-    )
+
+class Teacher(serializers.ModelSerializer[User]):
+    """An instructor, as everybody sees them."""
+
+    name = serializers.SerializerMethodField()
+
+    class Meta:
+        model = User
+        fields = ["username", "name"]
+
+    def get_name(self, teacher: User) -> str:
+        return teacher.name or teacher.username
 
 
 class CourseCard(PosterOfCourse):
     category = serializers.SlugRelatedField[Category](slug_field="slug", read_only=True, allow_null=True)
     rating = serializers.SerializerMethodField()
+    tags = TagLine(many=True, read_only=True)
+    instructors = Teacher(many=True, read_only=True)
     lessons_count = serializers.IntegerField()
     duration_s = serializers.SerializerMethodField()
     enrolled = serializers.BooleanField()
@@ -46,6 +56,8 @@ class CourseCard(PosterOfCourse):
             "category",
             "level",
             "language",
+            "tags",
+            "instructors",
             "status",
             "rating",
             "lessons_count",
@@ -68,10 +80,17 @@ class LessonLine(serializers.ModelSerializer[Lesson]):
     """A lesson in a course's outline. `duration_s` is null where there is no video that is ready."""
 
     duration_s = serializers.SerializerMethodField()
+    opens_at = serializers.SerializerMethodField(
+        help_text="When it opens to you; null: it is open to who has the course, or opens `opens_after_days` after enrolment."
+    )
 
     class Meta:
         model = Lesson
-        fields = ["id", "title", "position", "duration_s", "is_preview", "kind"]
+        fields = ["id", "title", "position", "duration_s", "is_preview", "kind", "opens_at", "opens_after_days"]
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_opens_at(self, lesson: Any) -> Any:
+        return UTC_TIME.to_representation(getattr(lesson, "opens_at", lesson.opens_on))
 
     @extend_schema_field(serializers.FloatField(allow_null=True))
     def get_duration_s(self, lesson: Any) -> float | None:
@@ -81,7 +100,7 @@ class LessonLine(serializers.ModelSerializer[Lesson]):
 
 class AuthoredLesson(LessonLine):
     class Meta(LessonLine.Meta):
-        fields = [*LessonLine.Meta.fields, "body"]
+        fields = [*LessonLine.Meta.fields, "opens_on", "body"]
 
 
 class SectionOutline(serializers.ModelSerializer[Section]):
@@ -93,10 +112,16 @@ class SectionOutline(serializers.ModelSerializer[Section]):
 
 
 class CoursePage(CourseCard):
+    """`description` is Markdown, `description_html` the same as HTML that is safe to show."""
+
+    description_html = serializers.SerializerMethodField()
     sections = SectionOutline(many=True, read_only=True)
 
     class Meta(CourseCard.Meta):
-        fields = [*CourseCard.Meta.fields, "description", "sections"]
+        fields = [*CourseCard.Meta.fields, "description", "description_html", "sections"]
+
+    def get_description_html(self, course: Course) -> str:
+        return as_html(course.description)
 
 
 class CategoryField(serializers.SlugRelatedField[Category]):
@@ -108,14 +133,27 @@ class CategoryField(serializers.SlugRelatedField[Category]):
         return super().run_validation(data)
 
 
+class TagsField(serializers.ListField):
+    """Tags that there are, by their slugs; course managers make new ones in the admin site."""
+
+    def to_internal_value(self, data: Any) -> list[Tag]:
+        slugs = super().to_internal_value(data)
+        found = {tag.slug: tag for tag in Tag.objects.filter(slug__in=slugs)}
+        if unknown := [slug for slug in slugs if slug not in found]:
+            raise serializers.ValidationError(f"There is no such tag: {', '.join(unknown)}.")
+        return list(found.values())
+
+
 class CourseChange(serializers.ModelSerializer[Course]):
     """What an author may say of a course; its address is chosen once."""
 
     category = CategoryField(slug_field="slug", queryset=Category.objects.all(), allow_null=True, required=False)
 
+    tags = TagsField(child=serializers.SlugField(), required=False, max_length=MAX_TAGS)
+
     class Meta:
         model = Course
-        fields = ["title", "summary", "description", "price", "category", "level", "language"]
+        fields = ["title", "summary", "description", "price", "category", "level", "language", "tags"]
 
 
 class CourseCreation(CourseChange):
@@ -134,11 +172,14 @@ class SectionChange(serializers.ModelSerializer[Section]):
 
 
 class LessonChange(serializers.ModelSerializer[Lesson]):
+    """`body` is Markdown. A lesson opens at once, as a free preview to everybody, on a day, or some days after enrolment."""
+
     position = serializers.IntegerField(required=False, min_value=1, max_value=10_000)
+    body = serializers.CharField(required=False, allow_blank=True, max_length=MAX_BODY, trim_whitespace=False)
 
     class Meta:
         model = Lesson
-        fields = ["title", "position", "body", "is_preview"]
+        fields = ["title", "position", "body", "is_preview", "opens_on", "opens_after_days"]
 
 
 class LessonCreation(LessonChange):
@@ -159,8 +200,9 @@ class CaptionLine(serializers.Serializer[Any]):
 
 
 class LessonPage(LessonLine):
-    """What somebody who may open the lesson gets. Articles are Markdown source."""
+    """What somebody who may open the lesson gets. `body` is Markdown, `body_html` the same as HTML that is safe to show."""
 
+    body_html = serializers.SerializerMethodField()
     course = serializers.SlugField(source="section.course.slug")
     video = LessonVideo()
     captions = CaptionLine(many=True)
@@ -174,6 +216,7 @@ class LessonPage(LessonLine):
             "course",
             "title",
             "body",
+            "body_html",
             "kind",
             "duration_s",
             "is_preview",
@@ -183,3 +226,6 @@ class LessonPage(LessonLine):
             "position_s",
             "completed",
         ]  # fmt: skip  as above
+
+    def get_body_html(self, lesson: Lesson) -> str:
+        return as_html(lesson.body)

@@ -9,6 +9,7 @@ urlpatterns = [
     path("api/v1/courses/<slug:slug>/", api.CourseView.as_view()),
     path("api/v1/courses/<slug:slug>/publish/", api.PublishView.as_view()),
     path("api/v1/courses/<slug:slug>/unpublish/", api.UnpublishView.as_view()),
+    path("api/v1/courses/<slug:slug>/outline/", api.OutlineView.as_view()),
     path("api/v1/courses/<slug:slug>/sections/", api.SectionsView.as_view()),
     path("api/v1/sections/<uuid:section>/", api.SectionView.as_view()),
     path("api/v1/sections/<uuid:section>/lessons/", api.LessonsView.as_view()),

@@ -46,12 +46,11 @@ CREATE TRIGGER access_changed_deleted AFTER DELETE ON core.learning_enrolment FO
     WHEN (OLD.ended_at IS NULL)
     EXECUTE FUNCTION core.access_changed('user_id');
 CREATE TRIGGER access_changed AFTER UPDATE ON core.courses_lesson FOR EACH ROW
-    WHEN (OLD.is_preview AND NOT NEW.is_preview OR OLD.section_id <> NEW.section_id)
+    WHEN (OLD.is_preview AND NOT NEW.is_preview -- or it opens later than it did
+          OR coalesce(NEW.opens_on > coalesce(OLD.opens_on, '-infinity'), false)
+          OR coalesce(NEW.opens_after_days, 0) > coalesce(OLD.opens_after_days, 0))
     EXECUTE FUNCTION core.access_changed();
 CREATE TRIGGER access_changed_deleted AFTER DELETE ON core.courses_lesson FOR EACH ROW
-    EXECUTE FUNCTION core.access_changed();
-CREATE TRIGGER access_changed AFTER UPDATE ON core.courses_section FOR EACH ROW
-    WHEN (OLD.course_id <> NEW.course_id)
     EXECUTE FUNCTION core.access_changed();
 CREATE TRIGGER access_changed AFTER UPDATE ON core.courses_course FOR EACH ROW -- its previews close
     WHEN (OLD.status = 'published' AND NEW.status <> 'published')

@@ -76,7 +76,8 @@ CREATE VIEW published.instructor AS
 SELECT i.course_id, i.user_id
   FROM core.courses_course_instructors i;
 
--- One row for each person and lesson. Of several reasons to have a course the one that lasts longest counts.
+-- One row for each person and lesson that is open to them now. Of several reasons to have a course the one that lasts longest
+-- counts; each opens by itself the lessons that open some days after enrolment. (courses/opening.py says the same.)
 CREATE VIEW published.lesson_access AS
 SELECT e.user_id,
        l.id AS lesson_id,
@@ -87,6 +88,8 @@ SELECT e.user_id,
   JOIN core.courses_lesson l ON l.section_id = s.id
   LEFT JOIN core.media_package p ON p.lesson_id = l.id AND p.is_current
  WHERE e.ended_at IS NULL AND (e.valid_until IS NULL OR e.valid_until > now())
+   AND (l.opens_on IS NULL OR l.opens_on <= now())
+   AND (l.opens_after_days IS NULL OR e.started_at + l.opens_after_days * interval '24 hours' <= now())
  GROUP BY e.user_id, l.id, p.id;
 
 CREATE VIEW published."order" AS

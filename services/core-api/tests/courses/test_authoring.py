@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
+from django.utils import timezone
 
-from courses.actions import do_add_lesson, do_delete_course
-from courses.errors import CourseSold
-from courses.models import Category, Course, Lesson, Section
+from config.problems import NotFound
+from courses.actions import do_add_lesson, do_delete_course, do_delete_lesson, do_delete_section, do_update_lesson
+from courses.errors import CourseSold, LessonHad
+from courses.models import Category, Course, Lesson, Section, Tag
 from learning.models import Enrolment
 from tests.factories import grant, lessons_of, make_course, make_lesson, make_package
 
@@ -169,6 +171,90 @@ def test_an_unsold_course_is_deleted_with_all_its_parts(author, ines):
     assert author.delete("/api/v1/courses/baking/").status_code == 204
     assert not Course.objects.exists()
     assert not Lesson.objects.exists()
+
+
+def test_what_people_got_with_a_course_stays_theirs(author, api, ines, alice):
+    course = make_course(sections=2, lessons=1, instructor=ines)
+    (kept, _), (first, _) = lessons_of(course), course.sections.all()
+    enrolment = grant(alice, course)
+    added = author.post(f"/api/v1/sections/{first.id}/lessons/", {"title": "By mistake", "kind": "article"}).json()
+    for path in (f"/api/v1/lessons/{kept.id}/", f"/api/v1/sections/{first.id}/"):
+        refused = author.delete(path)
+        assert (refused.status_code, refused.json()["code"]) == (409, "lesson_had")
+        assert refused.json()["errors"] == {"lessons": ['"Lesson 1"']}
+    assert author.delete(f"/api/v1/lessons/{added['id']}/").status_code == 204
+    assert api.as_(alice).get(f"/api/v1/lessons/{kept.id}/").status_code == 200
+    Enrolment.objects.filter(pk=enrolment.pk).update(ended_at=timezone.now())
+    assert author.delete(f"/api/v1/sections/{first.id}/").status_code == 204
+
+
+@pytest.mark.postgres
+def test_not_even_sql_takes_a_lesson_from_who_has_it(committed_db, alice):
+    course, other = make_course(lessons=1), make_course("other")
+    grant(alice, course)
+    lesson, section = lessons_of(course)[0], course.sections.get()
+    for take in (
+        lambda: Lesson.objects.filter(pk=lesson.pk).delete(),
+        lambda: Lesson.objects.filter(pk=lesson.pk).update(section=other.sections.get()),
+        lambda: Section.objects.filter(pk=section.pk).update(course=other),
+    ):
+        with pytest.raises(IntegrityError):
+            take()
+    assert lessons_of(course) == [lesson]
+
+
+@pytest.mark.postgres
+def test_a_lesson_is_deleted_while_somebody_enrols(committed_db, alice, at_once):
+    """Either they get the course without it, or with it and it stays."""
+    for round_number in range(8):
+        course = make_course(f"course-{round_number}")
+        lesson = lessons_of(course)[1]
+
+        def act(number, course=course, lesson=lesson):
+            if number:
+                return do_delete_lesson(lesson)
+            with transaction.atomic():
+                return grant(alice, course)
+
+        _, deleted = at_once(2, act)
+        assert isinstance(deleted, LessonHad) == Lesson.objects.filter(pk=lesson.pk).exists()
+
+
+@pytest.mark.postgres
+def test_what_is_changed_while_it_is_deleted_is_not_there(committed_db, at_once):
+    section = make_course(sections=1).sections.get()
+    lesson = section.lessons.first()
+    calls = [
+        lambda: do_delete_section(section),
+        lambda: do_add_lesson(Section.objects.get(pk=section.pk), title="New", kind="article"),
+        lambda: do_update_lesson(lesson, title="Changed", position=2),
+    ]
+    for result in at_once(3, lambda number: calls[number]()):
+        assert not isinstance(result, Exception) or isinstance(result, NotFound | Section.DoesNotExist), result
+    assert not Section.objects.exists()
+
+
+def test_a_course_on_sale_keeps_what_it_needs(author, ines):
+    make_course(instructor=ines)
+    refused = author.patch("/api/v1/courses/baking/", {"summary": "", "price": 3})
+    assert (refused.status_code, refused.json()["code"]) == (409, "course_incomplete")
+    assert refused.json()["errors"] == {"summary": ["The course has no summary."]}
+    assert Course.objects.get().price == 40
+    author.post("/api/v1/courses/baking/unpublish/")
+    assert author.patch("/api/v1/courses/baking/", {"summary": ""}).status_code == 200
+
+
+def test_tags_are_those_that_there_are(author, ines):
+    make_course(instructor=ines)
+    for slug in ("bread", "oven"):
+        Tag.objects.create(slug=slug, name=slug.title())
+    page = author.patch("/api/v1/courses/baking/", {"tags": ["oven", "bread", "oven"]}).json()
+    assert page["tags"] == [{"slug": "bread", "name": "Bread"}, {"slug": "oven", "name": "Oven"}]
+    refused = author.patch("/api/v1/courses/baking/", {"tags": ["oven", "fire"]})
+    assert (refused.status_code, refused.json()["errors"]) == (422, {"tags": ["There is no such tag: fire."]})
+    made = author.post("/api/v1/courses/", {"title": "Cakes", "price": 1, "tags": ["oven"]}).json()
+    assert [tag["slug"] for tag in made["tags"]] == ["oven"]
+    assert author.patch("/api/v1/courses/baking/", {"tags": []}).json()["tags"] == []
 
 
 @pytest.mark.postgres

@@ -141,17 +141,24 @@ def test_a_file_of_a_lesson_comes_and_goes(lathe: Published, heard: Heard) -> No
     assert heard() == EVERYBODY
 
 
-def test_a_lesson_moves_or_goes(lathe: Published, heard: Heard) -> None:
-    from courses.models import Course, Lesson, Section
+def test_a_lesson_opens_later_than_it_did(lathe: Published, heard: Heard) -> None:
+    now = timezone.now()
+
+    def change(**fields: Any) -> list[str]:
+        type(lathe.lesson).objects.filter(pk=lathe.lesson.pk).update(**fields)
+        return heard()
+
+    assert change(opens_on=now) == EVERYBODY
+    assert change(opens_on=now - timedelta(days=1)) == []
+    assert change(opens_on=now + timedelta(days=1)) == EVERYBODY
+    assert change(opens_on=None, opens_after_days=3) == EVERYBODY
+    assert change(opens_after_days=2) == []
+    assert change(opens_after_days=None, title="Safety first") == []
+
+
+def test_a_lesson_goes(lathe: Published, heard: Heard) -> None:
     from media.models import Package, VideoAsset
 
-    other = Course.objects.create(slug="other", title="Other", price=1)
-    section = Section.objects.create(course=other, title="First", position=1)
-    assert heard() == []
-    Lesson.objects.filter(pk=lathe.lesson.pk).update(section=section)
-    assert heard() == EVERYBODY
-    Section.objects.filter(pk=section.pk).update(course=lathe.course, position=7)
-    assert heard() == EVERYBODY
     Package.objects.all().delete()
     VideoAsset.objects.all().delete()
     lathe.lesson.delete()

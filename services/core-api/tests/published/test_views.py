@@ -169,6 +169,26 @@ def test_access_lasts_as_long_as_its_longest_reason(
     assert rows("lesson_access", "user_id = %s", bob.pk) == []
 
 
+def test_access_begins_when_the_lesson_opens(
+    committed_db: str, alice: User, bob: User, lathe: Published, enrol: Callable[..., Any]
+) -> None:
+    now = timezone.now()
+    enrol(alice, lathe.course, started_at=now - timedelta(days=3))
+    enrol(bob, lathe.course, started_at=now - timedelta(days=1))
+    enrol(bob, lathe.course, started_at=now - timedelta(days=5), valid_until=now + timedelta(hours=1))
+
+    def have_it(**opening: Any) -> set[str]:
+        type(lathe.lesson).objects.filter(pk=lathe.lesson.pk).update(**opening)
+        return {person.username for person in (alice, bob) if rows("lesson_access", "user_id = %s", person.pk)}
+
+    assert have_it(opens_on=now + timedelta(minutes=1)) == set()
+    assert have_it(opens_on=now) == {"alice", "bob"}
+    assert have_it(opens_on=None, opens_after_days=4) == {"bob"}
+    assert [row["valid_until"] for row in rows("lesson_access")] == [now + timedelta(hours=1)]
+    assert have_it(opens_after_days=3) == {"alice", "bob"}
+    assert have_it(opens_after_days=6) == set()
+
+
 def test_orders_and_the_support_desk(committed_db: str, alice: User, agnes: User, bob: User) -> None:
     from support.models import Agent, Category, Skill
     from wallet.models import Order
