@@ -211,6 +211,9 @@ if MEDIA_STORAGE == "s3":
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler", "media.parsers.RoomyFiles"]
 BOOKS_ROOT = Path(required("LECTERN_BOOKS_ROOT", "the folder of signed wallet heads", str(_kept / "books")))
 FFMPEG = env.text("LECTERN_FFMPEG", "the path of an ffmpeg program", shutil.which("ffmpeg") or "")
+ENCODING_PRESET = env.choice(
+    "LECTERN_ENCODING_PRESET", ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"], "veryfast"
+)
 STATIC_URL = "/static/"
 STATIC_ROOT = env.text("LECTERN_STATIC_ROOT", "a folder", str(BASE_DIR / "staticfiles"))
 

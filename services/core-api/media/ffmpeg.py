@@ -1,7 +1,8 @@
-"""Runs ffmpeg: bounded in time, priority, threads and file size, away from the network, its progress told as it goes."""
+"""Runs ffmpeg: bounded in time, memory, priority, threads and file size, away from the network, its progress told as it goes."""
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -12,13 +13,19 @@ from pathlib import Path
 
 from django.conf import settings
 
+from media import codecs
+
 THREADS = 2  # for each decoder and encoder
 LARGEST_FILE = 64 * 2**30  # bytes
+MEMORY = 1536 * 2**20  # bytes
+CORES = 8  # so many may be busy all the time that it has
 STDERR_LINES = 400  # of its last words
 
 # A playlist that calls itself .mp4 made ffmpeg read other local files: only these containers, only from files.
-CONTAINERS = "mov,matroska,webm,avi,mpegts,mpeg"
-FROM_STRANGERS = ["-protocol_whitelist", "file", "-format_whitelist", CONTAINERS]
+FROM_STRANGERS = [
+    *("-protocol_whitelist", "file", "-format_whitelist", codecs.CONTAINERS),
+    *("-codec_whitelist", codecs.WHITELIST),
+]
 FROM_US = ["-protocol_whitelist", "file"]
 
 
@@ -69,14 +76,15 @@ def run(
     timeout_s: float,
     folder: Path | None = None,
     on_time: Callable[[float], None] | None = None,
+    on_line: Callable[[str], object] | None = None,
     level: str = "warning",
 ) -> str:
     """Runs ffmpeg in `folder` and answers the end of its stderr.
 
-    `on_time` is called about twice a second with the position reached in the output, in seconds. Raises FfmpegFailed,
-    also after `timeout_s`; Stopped.
+    `on_time` is called about twice a second with the position reached in the output, in seconds; `on_line` with
+    each line of stdout. Raises FfmpegFailed, also after `timeout_s`; Stopped.
     """
-    process, stderr = _start([*_OPTIONS, "-v", level, *map(str, arguments)], folder)
+    process, stderr = _start([*_OPTIONS, "-v", level, *map(str, arguments)], folder, math.ceil(timeout_s * CORES))
     _running.add(process)
     if _stopping.is_set():
         process.kill()
@@ -92,7 +100,7 @@ def run(
     listener = threading.Thread(target=tail.extend, args=(stderr,), daemon=True)
     listener.start()
     try:
-        _follow(process, on_time)
+        _follow(process, on_time, on_line)
         process.wait()
     finally:
         watchdog.cancel()
@@ -116,11 +124,11 @@ def run(
 _OPTIONS = ["-hide_banner", "-nostdin", "-y", "-progress", "pipe:1", "-nostats"]
 
 
-def _start(arguments: list[str], folder: Path | None) -> tuple[subprocess.Popen[str], Sequence[str]]:
+def _start(arguments: list[str], folder: Path | None, cpu_s: int) -> tuple[subprocess.Popen[str], Sequence[str]]:
     command = [program(), *arguments]
     if os.name == "posix":
         launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("confined.py"))]
-        command = [*launcher, str(os.getpid()), str(LARGEST_FILE), *command]
+        command = [*launcher, *map(str, (os.getpid(), LARGEST_FILE, MEMORY, cpu_s)), *command]
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -134,8 +142,12 @@ def _start(arguments: list[str], folder: Path | None) -> tuple[subprocess.Popen[
     return process, process.stderr  # type: ignore[return-value]  # an open pipe is iterated like a list of lines
 
 
-def _follow(process: subprocess.Popen[str], on_time: Callable[[float], None] | None) -> None:
+def _follow(
+    process: subprocess.Popen[str], on_time: Callable[[float], None] | None, on_line: Callable[[str], object] | None
+) -> None:
     for line in process.stdout or ():
         name, _, value = line.strip().partition("=")
         if on_time and name == "out_time_us" and value.isdigit():
             on_time(int(value) / 1e6)
+        elif on_line:
+            on_line(line)

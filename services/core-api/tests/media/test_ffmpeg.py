@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -35,6 +36,28 @@ def test_it_writes_no_file_beyond_the_limit(tmp_path, clip, monkeypatch):
     with pytest.raises(ffmpeg.FfmpegFailed):
         ffmpeg.run(["-i", clip, "-c", "copy", tmp_path / "copy.mp4"], timeout_s=30)
     assert (tmp_path / "copy.mp4").stat().st_size <= 10_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs seccomp: Linux")
+def test_it_reaches_no_network():
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(ffmpeg.FfmpegFailed) as failed:
+        ffmpeg.run(["-i", f"tcp://127.0.0.1:{server.getsockname()[1]}", "-f", "null", "-"], timeout_s=30)
+    assert "Operation not permitted" in failed.value.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_DATA to count mapped memory: Linux")
+def test_it_gets_only_so_much_memory(monkeypatch):
+    monkeypatch.setattr(ffmpeg, "MEMORY", 100 * 2**20)
+    with pytest.raises(ffmpeg.FfmpegFailed):
+        ffmpeg.run(
+            ["-f", "lavfi", "-i", "color=size=4096x4096:duration=1", "-c:v", "libx264", "-f", "null", "-"], timeout_s=30
+        )
+
+
+def test_it_gets_only_so_much_processor_time(monkeypatch):
+    monkeypatch.setattr(ffmpeg, "CORES", 0.02)  # of 50 s: one second
+    with pytest.raises(ffmpeg.FfmpegFailed, match=r"status -(9|24)"):
+        ffmpeg.run(["-f", "lavfi", "-i", "testsrc2=size=1280x720", "-f", "null", "-"], timeout_s=50)
 
 
 def test_a_missing_program_is_named(settings):

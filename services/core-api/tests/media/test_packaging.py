@@ -185,5 +185,5 @@ def test_progress_rises_to_nearly_all(tmp_path):
     ],
 )
 def test_renditions_are_never_larger_than_the_source(size, expected):
-    probe = Probe(*size, rate=25, duration_s=8, has_audio=True)
+    probe = Probe(*size, rate=25, duration_s=8, audio=0)
     assert [f"{rendition.width}x{rendition.height}" for rendition in ladder(probe)] == expected
