@@ -9,11 +9,12 @@ from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from stream_gateway import logs, problems
-from stream_gateway.bodies import SmallBodies
+from stream_gateway.bodies import UPLOADS, SmallBodies
 from stream_gateway.gateway import Gateway
 from stream_gateway.origins import CrossOrigin
-from stream_gateway.routes import attachments, playback, service, watermark
+from stream_gateway.routes import attachments, playback, service, uploads, watermark
 from stream_gateway.settings import Settings
+from stream_gateway.uploads.middleware import TusAnswers
 
 
 def create_app(gateway: Gateway | None = None) -> FastAPI:
@@ -37,11 +38,13 @@ def create_app(gateway: Gateway | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.gateway = held
-    routers = (watermark.router, playback.router, attachments.router, service.router)  # watermark first: a {file} is any name
+    # watermark before playback, whose {file} is any name
+    routers = (watermark.router, playback.router, attachments.router, uploads.router, service.router)
     for router in routers:
         app.include_router(router)
     problems.install(app, *routers)
     app.add_middleware(SmallBodies)
+    app.add_middleware(TusAnswers, below=UPLOADS)
     if held.settings.allowed_origins:
         app.add_middleware(CrossOrigin, origins=held.settings.allowed_origins)
     app.add_middleware(logs.Requests)

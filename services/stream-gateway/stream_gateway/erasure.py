@@ -1,4 +1,4 @@
-"""Erases here whom core-api has erased: addresses and user agents go, times and ids stay (deploy/design.md, section 11).
+"""Erases here whom core-api has erased: addresses, user agents and uploads go, times and ids stay (deploy/design.md, section 11).
 
 `published.principal.erased_at` is the fact; a notification only says "look now", and the sweep makes up for a lost one.
 """
@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 
 from stream_gateway.database import Database
+from stream_gateway.uploads import records
 
 # Whoever was let in just before the erasure may still be starting to play: a second pass takes what came after the first
 # one, once nothing of it can be on its way any more.
@@ -47,6 +48,7 @@ async def erase_pending(database: Database, settled_after: timedelta = SETTLED_A
     for person in people:
         async with database.transaction() as connection:
             await connection.execute(ERASE, person)
+            await connection.execute(records.ERASE, person)
             await connection.execute(NOTE, person)
         log.info("person_erased", user=str(person["user_id"]), settled=person["settled"])
     return len(people)

@@ -18,7 +18,11 @@ from stream_gateway.manifest import Masters
 from stream_gateway.sessions import LastSeen
 from stream_gateway.settings import Settings
 from stream_gateway.sweep import Sweep
+from stream_gateway.uploads.actions import Uploads
+from stream_gateway.uploads.files import UploadFiles
 from stream_gateway.verifier import TokenVerifier
+
+UPLOADS_EVERY = 60.0  # seconds between looks for uploads that have expired
 
 
 class Gateway:
@@ -29,13 +33,15 @@ class Gateway:
         self.database = Database(settings.database_url)
         self.verifier = verifier or TokenVerifier(settings.jwks_url)
         self.playing: YesCache[Playback] = YesCache()
-        self.erasures = Sweep("erasures", lambda: erasure.erase_pending(self.database), settings.erasure_sweep)
         days = settings.playback_audit_days
         self.forgetting = Sweep("forgetting", lambda: retention.forget_old(self.database, days), retention.EVERY)
+        self.erasures = Sweep("erasures", self._erase, settings.erasure_sweep)
         self.listener = ChangeListener(settings.database_url, [self.playing], lambda _user: self.erasures.wake())
         self.delivery = Delivery(settings.delivery, settings.media_root)
         self.masters = Masters(settings.media_root)
         self.last_seen = LastSeen(self.database)
+        self.uploads = Uploads(self.database, UploadFiles(settings.uploads_root), settings.upload_limits)
+        self.expiries = Sweep("uploads", self.uploads.sweep, UPLOADS_EVERY)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Gateway]:
@@ -46,6 +52,7 @@ class Gateway:
             asyncio.create_task(self.verifier.keep_fresh(), name="keys"),
             asyncio.create_task(self.erasures.run(), name="erasures"),
             asyncio.create_task(self.forgetting.run(), name="forgetting"),
+            asyncio.create_task(self.expiries.run(), name="expiries"),
         ]
         try:
             yield self
@@ -53,6 +60,10 @@ class Gateway:
             await _end(tasks)
             await self.last_seen.settle()
             await self.database.close()
+
+    async def _erase(self) -> None:
+        if await erasure.erase_pending(self.database):
+            self.expiries.wake()  # their uploads ended, and their files go
 
 
 async def _end(tasks: list[asyncio.Task[Any]]) -> None:

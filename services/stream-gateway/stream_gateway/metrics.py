@@ -11,6 +11,7 @@ REQUESTS = Counter("lectern_stream_requests_total", "Requests answered", ["metho
 DURATION = Histogram("lectern_stream_request_seconds", "Time to answer, without nginx's sending", ["route"])
 STARTED = Counter("lectern_stream_playback_started_total", "Playback sessions opened", ["kind"])
 DECISIONS = Counter("lectern_stream_decisions_total", "Decisions asked of the database, not of the cache", ["verdict"])
+UPLOADS = Counter("lectern_stream_uploads_total", "Uploads begun, finished, ended by their owner", ["what"])
 
 
 def render() -> bytes:

@@ -14,6 +14,7 @@ INTERNAL = "internal network"
 AUTHENTICATED = "authenticated"
 AUTHENTICATED_OR_PREVIEW = "authenticated, or nobody for a free preview"
 DOWNLOAD_COOKIE_OR_AUTHENTICATED = "download cookie, authenticated, or nobody for a free preview"
+MANAGERS = "courses.manage or courses.manage_all"
 COOKIE_OR_AUTHENTICATED = "playback cookie or authenticated"
 
 PROBLEM = {

@@ -9,6 +9,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stream_gateway.bodies import UPLOADS
+
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 ASK = ["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "If-Range", "Range"]
 EXPOSED = [
@@ -20,6 +22,10 @@ EXPOSED = [
     "WWW-Authenticate",
     "X-Request-ID",
 ]
+# What tus needs besides, at uploads alone.
+UPLOAD_ASK = [*ASK, "Tus-Resumable", "Upload-Checksum", "Upload-Length", "Upload-Metadata", "Upload-Offset"]
+UPLOAD_EXPOSED = [*EXPOSED, "Location", "Tus-Checksum-Algorithm", "Tus-Extension", "Tus-Max-Size", "Tus-Resumable"]
+UPLOAD_EXPOSED += ["Tus-Version", "Upload-Expires", "Upload-Length", "Upload-Metadata", "Upload-Offset"]
 # Where a playback's or a download's cookie comes from and goes to. nginx says the same of its own refusals (origins.conf.template).
 BY_COOKIE = re.compile(r"/stream/v1/(?:playback|p/.*|attachments/.*)")
 
@@ -34,6 +40,8 @@ class CrossOrigin:
             for cookies in (True, False)
         )
 
+        self.uploads = CORSMiddleware(app, self.origins, METHODS, UPLOAD_ASK, expose_headers=UPLOAD_EXPOSED)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -41,6 +49,8 @@ class CrossOrigin:
             await self.app(scope, receive, _varying(send))
         elif BY_COOKIE.fullmatch(scope["path"]):
             await self.with_cookies(scope, receive, send)
+        elif scope["path"].startswith(UPLOADS):
+            await self.uploads(scope, receive, send)
         else:
             await self.without(scope, receive, send)
 

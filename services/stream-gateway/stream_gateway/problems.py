@@ -72,6 +72,7 @@ TOKEN_INVALID = Kind(
     "The access token is malformed, expired or revoked. Refresh it or log in again.",
     headers=BEARER,
 )
+PERMISSION_DENIED = Kind(403, "permission_denied", "Not allowed", "You do not have the permission that this needs.")
 NOT_ENROLLED = Kind(403, "not_enrolled", "Not enrolled", "You are not enrolled in the course of this lesson.")
 ACCESS_ENDED = Kind(
     403,
@@ -91,6 +92,42 @@ PLAYBACK_SUPERSEDED = Kind(
     "This playback was ended because you started others. Start it again to watch here.",
 )
 TOO_LARGE = Kind(413, "too_large", "Too large", "The body is larger than what is accepted here.")
+
+TUS_1 = "1.0.0"
+UPLOAD_HEADER = Kind(
+    400, "bad_upload_header", "Malformed upload header", "A header of the tus protocol is missing or malformed."
+)
+OFFSET_CONFLICT = Kind(
+    409, "offset_conflict", "Not there", "The upload is at another offset. Ask with HEAD which, and go on from there."
+)
+TUS_VERSION = Kind(
+    412,
+    "tus_version",
+    "Another version",
+    f"Uploads speak tus {TUS_1} here: send the header Tus-Resumable: {TUS_1}.",
+    headers={"Tus-Version": TUS_1},
+)
+MAKE_ROOM = "finish or end others, or have lessons use them."
+QUOTA_EXCEEDED = Kind(
+    413, "quota_exceeded", "Too much uploaded", f"Your uploads that no lesson uses yet take too much space: {MAKE_ROOM}"
+)
+NOT_A_CHUNK = Kind(415, "not_a_chunk", "Not a chunk", "A chunk has the Content-Type application/offset+octet-stream.")
+UPLOAD_BUSY = Kind(
+    423,
+    "upload_busy",
+    "Upload busy",
+    "Another request is sending to this upload. Try again shortly.",
+    headers=RETRY_SOON,
+)
+CHECKSUM_MISMATCH = Kind(
+    460, "checksum_mismatch", "Checksum mismatch", "The chunk came changed, and was discarded. Send it again."
+)
+DISK_FULL = Kind(
+    507,
+    "disk_full",
+    "Not enough disk space",
+    "The server has too little disk space for this upload. Tell its operator, then try again: what came is kept.",
+)
 RANGE_NOT_SATISFIABLE = Kind(
     416, "range_not_satisfiable", "Range not satisfiable", "The file is shorter than the range asked for."
 )

@@ -9,6 +9,7 @@ import ipaddress
 import os
 import re
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from stream_gateway.uploads.limits import Limits
 
 EX_CONFIG = 78  # sysexits.h: configuration error
 A_DATABASE = "a PostgreSQL URL, postgres://user:password@host:5432/database"
@@ -133,6 +136,30 @@ class Settings(Environment):
     media_root: Annotated[Path, AfterValidator(_absolute)] = Field(
         validation_alias="LECTERN_MEDIA_ROOT", description="the absolute path of the folder with packages and captions"
     )
+    uploads_root: Annotated[Path, AfterValidator(_absolute)] = Field(
+        validation_alias="LECTERN_UPLOADS_ROOT", description="the absolute path of the folder that takes uploads"
+    )
+    upload_quota: float = Field(
+        50,
+        gt=0,
+        le=1_000_000,
+        validation_alias="LECTERN_UPLOAD_QUOTA",
+        description="a number of GiB: what one person's uploads that no lesson uses yet may take together",
+    )
+    upload_expiry: float = Field(
+        48,
+        gt=0,
+        le=24 * 365,
+        validation_alias="LECTERN_UPLOAD_EXPIRY",
+        description="a number of hours, after which an upload that was not finished goes",
+    )
+    upload_keep: float = Field(
+        7,
+        gt=0,
+        le=365,
+        validation_alias="LECTERN_UPLOAD_KEEP",
+        description="a number of days, after which a finished upload goes that no lesson uses",
+    )
     trusted_proxies: Annotated[tuple[Network, ...], *CommaSeparated] = Field(
         (),
         validation_alias="LECTERN_TRUSTED_PROXIES",
@@ -179,6 +206,12 @@ class Settings(Environment):
     workers: int = Field(
         1, ge=1, le=64, validation_alias="LECTERN_WORKERS", description="a number from 1 to 64: worker processes"
     )
+
+    @property
+    def upload_limits(self) -> Limits:
+        return Limits(
+            int(self.upload_quota * 1024**3), timedelta(hours=self.upload_expiry), timedelta(days=self.upload_keep)
+        )
 
     @property
     def secure(self) -> bool:

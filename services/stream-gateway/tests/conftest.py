@@ -74,6 +74,11 @@ def media_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def uploads_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("uploads")
+
+
+@pytest.fixture(scope="session")
 def world(databases: Databases, keys: SigningKeys, media_root: Path) -> Iterator[World]:
     made = World(databases.url("core_owner"), keys, media_root)
     yield made
@@ -122,7 +127,7 @@ Open = Callable[..., AbstractAsyncContextManager[Client]]
 
 
 @pytest.fixture
-def open_gateway(databases: Databases, keys: SigningKeys, media_root: Path) -> Open:
+def open_gateway(databases: Databases, keys: SigningKeys, media_root: Path, uploads_root: Path) -> Open:
     """Runs a gateway with changed settings: `async with open_gateway(delivery="direct") as client`."""
 
     @asynccontextmanager
@@ -132,6 +137,7 @@ def open_gateway(databases: Databases, keys: SigningKeys, media_root: Path) -> O
             "LECTERN_PUBLIC_URL": "http://lectern.test",
             "LECTERN_JWKS_URL": JWKS_URL,
             "LECTERN_MEDIA_ROOT": media_root,
+            "LECTERN_UPLOADS_ROOT": uploads_root,
             "LECTERN_TRUSTED_PROXIES": "127.0.0.1/32",
             "LECTERN_LOG_LEVEL": "warning",
             **changes,

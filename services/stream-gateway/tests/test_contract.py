@@ -41,6 +41,7 @@ async def test_every_route_declares_its_permission_and_is_documented(client: Cli
                 "internal network",
                 "authenticated",
                 "authenticated, or nobody for a free preview",
+                "courses.manage or courses.manage_all",
                 "playback cookie or authenticated",
                 "download cookie, authenticated, or nobody for a free preview",
             )

@@ -30,6 +30,7 @@ GOOD = {
     "LECTERN_PUBLIC_URL": "http://127.0.0.1:8000",
     "LECTERN_JWKS_URL": "http://127.0.0.1:1/.well-known/jwks.json",
     "LECTERN_MEDIA_ROOT": "/srv/media",
+    "LECTERN_UPLOADS_ROOT": "/srv/uploads",
 }
 
 
@@ -63,6 +64,10 @@ def run(command: str, **changes: str | None) -> subprocess.CompletedProcess[str]
         ("LECTERN_JWKS_URL", "file:///etc/passwd", "LECTERN_JWKS_URL is malformed"),
         ("LECTERN_MEDIA_ROOT", None, "LECTERN_MEDIA_ROOT is missing"),
         ("LECTERN_MEDIA_ROOT", "media", "LECTERN_MEDIA_ROOT is malformed: it should be the absolute path"),
+        ("LECTERN_UPLOADS_ROOT", None, "LECTERN_UPLOADS_ROOT is missing"),
+        ("LECTERN_UPLOAD_QUOTA", "much", "LECTERN_UPLOAD_QUOTA is malformed: it should be a number of GiB"),
+        ("LECTERN_UPLOAD_EXPIRY", "0", "LECTERN_UPLOAD_EXPIRY is malformed: it should be a number of hours"),
+        ("LECTERN_UPLOAD_KEEP", "-1", "LECTERN_UPLOAD_KEEP is malformed: it should be a number of days"),
         ("LECTERN_STREAM_LIMIT", "two", "LECTERN_STREAM_LIMIT is malformed: it should be a number from 1 to 100"),
         ("LECTERN_STREAM_LIMIT", "0", "LECTERN_STREAM_LIMIT is malformed"),
         ("DELIVERY", "nginx", 'DELIVERY is malformed: it should be "accel"'),

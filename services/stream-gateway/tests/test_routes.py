@@ -46,20 +46,41 @@ async def test_each_role_gets_through_where_the_table_says(client: Client, world
 @pytest.mark.parametrize(
     "line", [line for line in LINES if line.object], ids=lambda line: f"{line.method} {line.route}"
 )
-async def test_another_persons_playback_is_not_there(
+async def test_another_persons_object_is_not_there(
     client: Client, world: World, alice: Person, lesson: Lesson, line: Line
 ) -> None:
-    playback = str((await client.start(alice, lesson))["playback"])
-    client.cookies.clear()  # the owner's cookie would open it
+    owner, number = await OWNED[line.object](client, world, alice, lesson)
     for role in line.strangers:
         headers = bearer(world, role)
-        foreign = await ask(client, line, headers, playback)
+        foreign = await ask(client, line, headers, number)
         none = await ask(client, line, headers, str(uuid.uuid4()))
         assert (foreign.status_code, foreign.content) == (404, none.content), f"{role} can tell it from none"
-    assert (await ask(client, line, alice.bearer, playback)).status_code in (200, 204)
+    assert (await ask(client, line, owner.bearer, number)).status_code in (200, 204)
+
+
+async def a_playback(client: Client, _world: World, alice: Person, lesson: Lesson) -> tuple[Person, str]:
+    playback = str((await client.start(alice, lesson))["playback"])
+    client.cookies.clear()  # the owner's cookie would open it
+    return alice, playback
+
+
+async def an_upload(client: Client, world: World, _alice: Person, _lesson: Lesson) -> tuple[Person, str]:
+    ines = world.person("ines", "courses.manage")
+    begun = await client.post("/stream/v1/uploads/", headers=ines.bearer | TUS | {"Content-Type": ""})
+    return ines, begun.headers["location"].rpartition("/")[2]
+
+
+OWNED = {"playback": a_playback, "upload": an_upload}
+TUS = {"Tus-Resumable": "1.0.0", "Upload-Length": "1", "Upload-Offset": "0"}
 
 
 async def ask(client: Client, line: Line, headers: dict[str, str], number: str) -> httpx.Response:
-    path = table.filled(line.route, {"playback": number, "lesson": number, "attachment": number, "file": "master.m3u8"})
+    path = table.filled(
+        line.route,
+        {"playback": number, "lesson": number, "upload": number, "attachment": number, "file": "master.m3u8"},
+    )
+    if "/uploads/" in path:
+        chunk = {"Content-Type": "application/offset+octet-stream"} if line.method == "PATCH" else {}
+        return await client.request(line.method, path, headers=headers | TUS | chunk)
     body = {"lesson": number} if line.method == "POST" else None
     return await client.request(line.method, path, json=body, headers=headers)

@@ -36,9 +36,30 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION stream_published.end_playback(uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION stream_published.end_playback(uuid) TO lectern_core;
-GRANT SELECT ON stream_published.playback_session TO lectern_core;
+CREATE VIEW stream_published.upload AS
+SELECT id, owner, size, finished_at, taken_at, created_at, metadata
+  FROM stream.upload
+ WHERE taken_at IS NOT NULL OR expires_at > now(); -- nothing runs at the moment when one expires
+
+-- Makes a finished upload core-api's, in core-api's transaction; true if it was the owner's, whole and not taken yet.
+CREATE FUNCTION stream_published.take_upload(upload_id uuid, owner uuid) RETURNS boolean
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH taken AS (
+        UPDATE stream.upload AS upload
+           SET taken_at = now(), expires_at = NULL
+         WHERE upload.id = take_upload.upload_id
+           AND upload.owner = take_upload.owner
+           AND upload.finished_at IS NOT NULL
+           AND upload.expires_at > now() -- null, once it is taken
+        RETURNING 1
+    )
+    SELECT EXISTS (SELECT FROM taken)
+$$;
+
+REVOKE ALL ON FUNCTION stream_published.end_playback(uuid), stream_published.take_upload(uuid, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stream_published.end_playback(uuid), stream_published.take_upload(uuid, uuid) TO lectern_core;
+GRANT SELECT ON stream_published.playback_session, stream_published.upload TO lectern_core;
 
 -- A watermark's code: 40 bits that name a session and its five minutes, under a signature of 20 bits that also masks them, so
 -- that codes follow no pattern, nobody can make one up for somebody else (1 in a million), and none has to be kept. 12 letters

@@ -4,3 +4,5 @@ DROP VIEW IF EXISTS stream_published.playback_session;
 DROP FUNCTION IF EXISTS stream_published.watermark_owner(text);
 DROP FUNCTION IF EXISTS stream.watermark_code(bigint, integer);
 DROP FUNCTION IF EXISTS stream.watermark_hash(text, bigint);
+DROP FUNCTION IF EXISTS stream_published.take_upload(uuid, uuid);
+DROP VIEW IF EXISTS stream_published.upload;
