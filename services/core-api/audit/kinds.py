@@ -45,4 +45,5 @@ class Kind(TextChoices):
     PAYMENT_HANDLED = "payment_handled"
     PLAYBACK_ENDED = "playback_ended"
     PACKAGING_RETRIED = "packaging_retried"
+    VIDEO_SET = "video_set"
     MAIL_SENT_AGAIN = "mail_sent_again"

@@ -72,6 +72,7 @@ SENTENCES: dict[str, str] = {
     Kind.PAYMENT_HANDLED: "{actor} handled {subject} by hand",
     Kind.PLAYBACK_ENDED: "{actor} ended {whose} playback",
     Kind.PACKAGING_RETRIED: "{actor} had {subject} packaged again",
+    Kind.VIDEO_SET: "{actor} uploaded a video for {subject}",
     Kind.MAIL_SENT_AGAIN: "{actor} had a mail to {subject} sent again",
 }
 Names = dict[tuple[str, str], str]

@@ -59,7 +59,7 @@ def do_add_video(lesson: Lesson, file: Path, uploaded_by: User | None = None) ->
     try:
         with transaction.atomic():
             asset.save(force_insert=True)
-            _queue(asset)
+            do_queue(asset)
     except BaseException:
         storage.drop_source(asset.id)
         raise
@@ -78,10 +78,10 @@ def do_retry(asset: VideoAsset, by: User | None = None) -> None:
         if not retried:
             raise NothingToRetry
         record(Kind.PACKAGING_RETRIED, actor=by, subject=asset, lesson=str(asset.lesson_id))
-        _queue(asset)
+        do_queue(asset)
 
 
-def _queue(asset: VideoAsset) -> None:
+def do_queue(asset: VideoAsset) -> None:
     from media.tasks import package_video  # which imports this module
 
     jobs.defer(package_video, queueing_lock=f"package:{asset.id}", asset=str(asset.id))

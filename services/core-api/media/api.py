@@ -16,14 +16,31 @@ from config.permissions import holds
 from courses.models import Lesson
 from courses.queries import find_managed_lesson
 from media import actions, queries
-from media.errors import NothingToRetry
-from media.serializers import VideoProgress
+from media.errors import NothingToRetry, NoVideoLesson, UploadUnfinished, UploadUsed
+from media.serializers import UploadedVideo, VideoProgress
+from media.uploads import do_take_upload
 
 Author = holds("courses.manage", "courses.manage_all")
 
 
 class VideoView(APIView):
     permission_classes = (Author,)
+
+    @extend_schema(
+        operation_id="set_lesson_video",
+        request=UploadedVideo,
+        responses={202: VideoProgress} | refusals(NoVideoLesson, UploadUnfinished, UploadUsed),
+    )
+    def post(self, request: Request, lesson: uuid.UUID) -> Response:
+        """Makes an upload of yours (`/stream/v1/uploads/`) the lesson's video. Whoever watches the old one finishes it.
+
+        The same upload again gets the same answer and is not packaged twice.
+        """
+        found = find_managed_lesson(request.user, lesson)
+        wanted = UploadedVideo(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        asset = do_take_upload(found, wanted.validated_data["upload"], cast(User, request.user))
+        return Response(VideoProgress(asset).data, status=202)
 
     @extend_schema(operation_id="get_lesson_video", responses=VideoProgress)
     def get(self, request: Request, lesson: uuid.UUID) -> Response:

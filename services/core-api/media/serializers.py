@@ -12,6 +12,12 @@ from courses.models import Course
 from media.models import Attachment, Caption
 
 
+class UploadedVideo(serializers.Serializer[Any]):
+    """An upload of one's own, of which all has come."""
+
+    upload = serializers.UUIDField()
+
+
 class VideoProgress(serializers.Serializer[Any]):
     """How far the lesson's newest video is: `progress` in per cent, `error` what its author should know, or empty."""
 

@@ -4,6 +4,7 @@
 <media>/packages/.work/<asset>/<attempt>/   one being made; `<asset>.lock` beside it is held by who makes it
 <media>/captions/<lesson>/<language>-<hash>.vtt
 <uploads>/imports/<asset>/<file>            sources
+<uploads>/received/<upload>                 those that came by upload, written by stream-gateway; ours once they are taken
 
 <media> is LECTERN_MEDIA_ROOT, or a bucket (media/stores.py); what is being made is always below LECTERN_MEDIA_ROOT.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,7 @@ CHAT = {
 }
 STREAM = "SELECT has_table_privilege(to_regclass('stream_published.playback_session'), 'SELECT')"
 WATERMARK = "SELECT has_function_privilege(to_regprocedure('stream_published.watermark_owner(text)'), 'EXECUTE')"
+UPLOADS = "SELECT has_table_privilege(to_regclass('stream_published.upload'), 'SELECT')"
 HELD_ABOUT = "SELECT has_function_privilege(to_regprocedure('chat_published.held_about(uuid)'), 'EXECUTE')"
 
 
@@ -38,6 +40,8 @@ def held_about(user: User) -> Iterator[Section | Missing]:
         yield Section(
             "stream/playback_sessions", "What you watched, from where.", _playback(user), (PlaybackSession._meta.label,)
         )
+        if _there(UPLOADS):
+            yield Section("stream/uploads", "Files that you uploaded, and what your app said of them.", _uploads(user))
     else:
         yield Missing("stream", "the video service has not published anything here")
     if _there(HELD_ABOUT):
@@ -86,6 +90,25 @@ def _playback(user: User) -> Iterator[dict[str, Any]]:
         *("playback_id", "lesson_id", "title", "kind", "started_at", "last_seen_at", "ended_at", "end_reason"),
         *("client_address", "user_agent", "active_s"),
     )
+
+
+def _uploads(user: User) -> Iterator[dict[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, size, created_at, finished_at, taken_at, metadata FROM stream_published.upload"
+            " WHERE owner = %s ORDER BY created_at",
+            [user.pk],
+        )
+        for number, size, began, finished, used, metadata in cursor.fetchall():
+            yield {"id": number, "size": size, "began_at": began, "finished_at": finished, "used_at": used} | _said(
+                metadata
+            )
+
+
+def _said(metadata: str) -> dict[str, str]:
+    """Upload-Metadata of tus: pairs of a key and a value in Base64."""
+    pairs = (pair.strip().partition(" ") for pair in metadata.split(",") if pair.strip())
+    return {f"said_{key}": b64decode(value).decode(errors="replace") for key, _, value in pairs}
 
 
 def _chat(user: User) -> Iterator[Section]:
