@@ -23,6 +23,7 @@ from media import storage
 from media.captions import to_webvtt
 from media.errors import NothingToRetry, NoVideoLesson
 from media.ffmpeg import FfmpegFailed, Stopped
+from media.leftovers import reuse
 from media.models import Caption, Package, VideoAsset
 from media.packaging import Facts, make_package
 from media.probe import Refused
@@ -223,11 +224,13 @@ def do_set_caption(lesson: Lesson, language: str, data: bytes, label: str = "") 
     caption = Caption(lesson=lesson, language=language, label=label or language_label(language), path="-")
     caption.clean_fields()  # before the language becomes part of a file's name
     text = to_webvtt(data)
+    caption.path = storage.caption_path(lesson.pk, language, text)
     with transaction.atomic():
         if not Lesson.objects.select_for_update().filter(pk=lesson.pk).exists():
             raise NotFound  # deleted meanwhile
+        reuse(caption.path)
         try:
-            caption.path = storage.keep_caption(lesson.pk, language, text)
+            storage.keep_caption(caption.path, text)
         except StoreFailed as failure:
             log.warning("caption not kept", lesson=str(lesson.pk), error=str(failure))
             raise Unavailable from failure

@@ -105,3 +105,13 @@ class Attachment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Leftover(models.Model):
+    """A file, or a folder of files, that no row refers to; removed a week after it was noticed (media/leftovers.py)."""
+
+    path = models.CharField(max_length=300, unique=True)
+    noticed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.path

@@ -102,12 +102,13 @@ def drop_source(asset: uuid.UUID) -> None:
     shutil.rmtree(Path(settings.UPLOADS_ROOT) / "imports" / str(asset), ignore_errors=True)
 
 
-def keep_caption(lesson: uuid.UUID, language: str, text: str) -> str:
-    """Writes a WebVTT file under a name that its content decides; answers its path below the media root."""
-    data = text.encode()
-    path = f"captions/{lesson}/{language}-{hashlib.sha256(data).hexdigest()[:16]}.vtt"
-    store().write(path, data)
-    return path
+def caption_path(lesson: uuid.UUID, language: str, text: str) -> str:
+    """Below the media root; the content decides the name."""
+    return f"captions/{lesson}/{language}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.vtt"
+
+
+def keep_caption(path: str, text: str) -> None:
+    store().write(path, text.encode())
 
 
 def _packages(asset: uuid.UUID) -> str:

@@ -1,4 +1,4 @@
-"""The jobs of the packager."""
+"""The jobs of the packager, and the nightly removal of what is left over (the worker's clock; on SQLite there is none)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from config import jobs
-from media import actions
+from media import actions, leftovers
 
 
 class NotPackaged(Exception):
@@ -29,3 +29,9 @@ def package_video(asset: str) -> None:
         outcome = actions.do_package(uuid.UUID(asset))
     if outcome is not actions.Outcome.SETTLED:
         raise NotPackaged(outcome.name)
+
+
+@app.periodic(cron="37 3 * * *")
+@app.task(queue=jobs.DEFAULT, queueing_lock="collect_leftovers", lock="collect_leftovers")
+def collect_leftovers(timestamp: int | None = None) -> None:
+    leftovers.collect()
