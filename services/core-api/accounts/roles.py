@@ -23,6 +23,8 @@ ROLES: dict[str, list[str]] = {
         "media.watch_any",
         *_editing("courses", "category", "tag", "course", "section", "lesson", "bundle"),
         *_viewing("media", "videoasset", "package", "caption", "attachment"),
+        *_viewing("learning", "courseprogress", "lessonprogress", "certificate", "review"),
+        *("learning.change_certificate", "learning.change_review"),  # revoke the one, hide the other
     ],
     "support_agent": ["support.answer"],
     "support_lead": ["support.answer", "support.lead", *_editing("support", "category", "agent", "skill")],

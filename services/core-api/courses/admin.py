@@ -183,7 +183,7 @@ class BundleAdmin(LecternModelAdmin):
     list_filter = ["status"]
     search_fields = ["title", "slug"]
     ordering = ["-id"]  # version 7: newest first
-    fields = ["title", "slug", "description", "price", "courses", "status"]
+    fields = ["title", "slug", "description", "price", "access_days", "access_until", "courses", "status"]
     filter_horizontal = ["courses"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Bundle | None = None) -> list[str]:

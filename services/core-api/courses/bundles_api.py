@@ -33,7 +33,7 @@ class BundleSerializer(serializers.ModelSerializer[Bundle]):
 
     class Meta:
         model = Bundle
-        fields = ["id", "slug", "title", "description", "price", "price_left", "courses"]
+        fields = ["id", "slug", "title", "description", "price", "price_left", "access_days", "access_until", "courses"]
 
     def get_price_left(self, bundle: Bundle) -> int:
         had_already: set[Any] = self.context["had"]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Case, F, When
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from config.ids import uuid7
@@ -12,6 +16,36 @@ from courses.languages import validate_language
 
 MAX_PRICE = 1_000_000  # credits
 MAX_DRIP_DAYS = 3650
+MAX_ACCESS_DAYS = 3650
+ONE_END = "Say when access ends in one way: after days, or at a time."
+
+
+class Terms(models.Model):
+    """For how long who buys it has it: for so many days, until a moment, or without an end."""
+
+    access_days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="For how many days from the purchase. Empty: no end, or the one below.",
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_ACCESS_DAYS)],
+    )
+    access_until = models.DateTimeField(null=True, blank=True, help_text="Until when, whenever it is bought.")
+
+    class Meta:
+        abstract = True
+
+    def ends_at(self, bought_at: datetime) -> datetime | None:
+        """When access by a purchase at that time ends; None: never."""
+        return self.access_until if self.access_days is None else bought_at + timedelta(days=self.access_days)
+
+
+def one_end(name: str) -> models.CheckConstraint:
+    return models.CheckConstraint(
+        condition=models.Q(access_days__isnull=True)
+        | models.Q(access_days__range=(1, MAX_ACCESS_DAYS), access_until__isnull=True),
+        name=name,
+        violation_error_message=ONE_END,
+    )
 
 
 class Category(models.Model):
@@ -37,7 +71,7 @@ class Tag(models.Model):
         return self.name
 
 
-class Course(models.Model):
+class Course(Terms):
     class Level(models.TextChoices):
         BEGINNER = "beginner"
         INTERMEDIATE = "intermediate"
@@ -68,10 +102,25 @@ class Course(models.Model):
     instructors = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="courses_taught")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     published_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Of the reviews that everybody sees; learning.reviews keeps them.
+    ratings_count = models.PositiveIntegerField(default=0, editable=False)
+    ratings_sum = models.PositiveIntegerField(default=0, editable=False)
+    rating = models.GeneratedField(
+        expression=Case(When(ratings_count__gt=0, then=Cast("ratings_sum", models.FloatField()) / F("ratings_count"))),
+        output_field=models.FloatField(null=True),
+        db_persist=True,
+    )
 
     class Meta:
         permissions = [("manage", "Manage own courses"), ("manage_all", "Manage all courses")]
-        constraints = [models.CheckConstraint(condition=models.Q(price__lte=MAX_PRICE), name="course_price_bounded")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(price__lte=MAX_PRICE), name="course_price_bounded"),
+            one_end("course_access_ends_in_one_way"),
+            models.CheckConstraint(
+                condition=models.Q(ratings_sum__gte=F("ratings_count"), ratings_sum__lte=5 * F("ratings_count")),
+                name="course_ratings_are_one_to_five",
+            ),
+        ]
         indexes = [  # one for each order of the catalogue
             models.Index(fields=["status", "-published_at", "-id"], name="course_by_date"),
             models.Index(fields=["status", "price", "-id"], name="course_by_price"),
@@ -142,7 +191,7 @@ class Lesson(models.Model):
         return self.title
 
 
-class Bundle(models.Model):
+class Bundle(Terms):
     """Courses sold together at a price of their own. It is on sale while it and all of its courses are published."""
 
     class Status(models.TextChoices):
@@ -163,7 +212,10 @@ class Bundle(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(price__lte=MAX_PRICE), name="bundle_price_bounded")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(price__lte=MAX_PRICE), name="bundle_price_bounded"),
+            one_end("bundle_access_ends_in_one_way"),
+        ]
 
     def __str__(self) -> str:
         return self.title

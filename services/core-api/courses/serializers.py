@@ -10,7 +10,7 @@ from rest_framework.fields import empty
 
 from accounts.models import User
 from courses.articles import as_html
-from courses.models import Category, Course, Lesson, Section, Tag
+from courses.models import ONE_END, Category, Course, Lesson, Section, Tag
 from media.serializers import AttachmentLine, PosterOfCourse
 
 MAX_BODY = 200_000  # characters of an article
@@ -39,7 +39,7 @@ class Teacher(serializers.ModelSerializer[User]):
 
 class CourseCard(PosterOfCourse):
     category = serializers.SlugRelatedField[Category](slug_field="slug", read_only=True, allow_null=True)
-    rating = serializers.SerializerMethodField()
+    rating = serializers.SerializerMethodField(help_text="The mean of its reviews, 1 to 5; null: nobody has rated it.")
     tags = TagLine(many=True, read_only=True)
     instructors = Teacher(many=True, read_only=True)
     lessons_count = serializers.IntegerField()
@@ -60,6 +60,9 @@ class CourseCard(PosterOfCourse):
             "instructors",
             "status",
             "rating",
+            "ratings_count",
+            "access_days",
+            "access_until",
             "lessons_count",
             "duration_s",
             "poster_url",
@@ -67,8 +70,8 @@ class CourseCard(PosterOfCourse):
         ]  # fmt: skip  one a line would hide that this is the order of deploy/api.md
 
     @extend_schema_field(serializers.FloatField(allow_null=True))
-    def get_rating(self, course: Course) -> None:
-        return None  # nobody has rated it
+    def get_rating(self, course: Course) -> float | None:
+        return None if course.rating is None else round(course.rating, 2)
 
     @extend_schema_field(serializers.FloatField())
     def get_duration_s(self, course: Any) -> float:
@@ -153,7 +156,16 @@ class CourseChange(serializers.ModelSerializer[Course]):
 
     class Meta:
         model = Course
-        fields = ["title", "summary", "description", "price", "category", "level", "language", "tags"]
+        fields = [
+            *("title", "summary", "description", "price", "access_days", "access_until"),
+            *("category", "level", "language", "tags"),
+        ]
+
+    def validate(self, body: dict[str, Any]) -> dict[str, Any]:
+        days, until = (body.get(name, getattr(self.instance, name, None)) for name in ("access_days", "access_until"))
+        if days is not None and until is not None:
+            raise serializers.ValidationError({"access_days": [ONE_END]})
+        return body
 
 
 class CourseCreation(CourseChange):

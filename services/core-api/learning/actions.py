@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from datetime import datetime
 
 from django.db import IntegrityError
 from django.utils import timezone
@@ -14,12 +15,17 @@ from learning.models import Enrolment
 from wallet.models import OrderLine
 
 
-def do_enrol_lines(user: User, lines: Iterable[OrderLine], source: Enrolment.Source) -> None:
-    """Gives a person the courses of an order's lines, in the caller's transaction.
+def do_enrol_lines(
+    user: User, lines: Iterable[OrderLine], source: Enrolment.Source, valid_until: datetime | None
+) -> None:
+    """Gives a person the courses of an order's lines until `valid_until` (None: no end), in the caller's transaction.
 
     Raises AlreadyEnrolled where one of them is bought already; `had` says so before, and what is over is to be ended before.
     """
-    enrolments = [Enrolment(user=user, course=line.course, source=source, order_line=line) for line in lines]
+    enrolments = [
+        Enrolment(user=user, course=line.course, source=source, order_line=line, valid_until=valid_until)
+        for line in lines
+    ]
     try:
         Enrolment.objects.bulk_create(enrolments)
     except IntegrityError as error:

@@ -1,4 +1,8 @@
-"""What becomes of an erased person's enrolments. They stay, ended: each belongs to a line of an order."""
+"""What becomes of an erased person's enrolments, and of what they said.
+
+Enrolments stay, ended: each belongs to a line of an order. Progress and certificates go with the person (their foreign keys
+cascade): whoever checks the code of such a certificate learns that there is none.
+"""
 
 from __future__ import annotations
 

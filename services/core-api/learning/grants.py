@@ -76,8 +76,3 @@ def _record(kind: Kind, enrolment: Enrolment, by: User, reason: str, **times: da
     ids = {"enrolment": str(enrolment.pk), "course": str(enrolment.course_id)}
     told = {name: time and time.isoformat() for name, time in times.items()}
     record(kind, actor=by, subject=enrolment.user, **ids, **told, reason=reason)
-
-
-def do_end_all(user: User, reason: str) -> int:
-    """Ends every running enrolment of a person, inside the caller's transaction; gives how many."""
-    return do_end(Enrolment.objects.filter(user=user, ended_at__isnull=True).values_list("pk", flat=True), reason)

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from config.ids import uuid7
 from courses.models import Course, Lesson
+from learning.codes import CODE_LENGTH, new_code
 
 
 class Enrolment(models.Model):
@@ -41,8 +42,8 @@ class Enrolment(models.Model):
                 name="enrolment_bought_once",
             ),
             models.CheckConstraint(
-                condition=Q(source__in=["order", "bundle"], order_line__isnull=False)
-                | Q(source__in=["grant", "free"], order_line__isnull=True),
+                condition=Q(source__in=["order", "bundle", "free"], order_line__isnull=False)
+                | Q(source="grant", order_line__isnull=True),
                 name="enrolment_source_matches_order_line",
             ),
         ]
@@ -55,7 +56,7 @@ class Enrolment(models.Model):
 
 
 class CourseProgress(models.Model):
-    """How one person gets on with one course. Its row is the lock for all that they report about its lessons."""
+    """How one person gets on with one course."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
     course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="+")
@@ -94,3 +95,49 @@ class LessonProgress(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.lesson}"
+
+
+class Certificate(models.Model):
+    """That somebody has completed a course, in the names of that day. Who has its code may check it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    code = models.CharField(max_length=CODE_LENGTH, unique=True, default=new_code, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="certificates", db_index=False
+    )
+    course = models.ForeignKey(Course, on_delete=models.PROTECT, related_name="certificates")
+    name = models.CharField(max_length=100, help_text="What the person was called.")
+    title = models.CharField(max_length=200, help_text="What the course was called.")
+    completed_at = models.DateTimeField(default=timezone.now)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoke_reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "course"], name="certificate_once")]
+
+    def __str__(self) -> str:
+        return f"certificate of {self.user} for {self.title}"
+
+
+class Review(models.Model):
+    """What somebody who has a course says of it. Hidden ones are their author's to see, and count nowhere."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="reviews", db_index=False)
+    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="reviews", db_index=False)
+    rating = models.PositiveSmallIntegerField(help_text="1 to 5.")
+    text = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+    hidden_at = models.DateTimeField(null=True, blank=True)
+    hide_reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "course"], name="review_once"),
+            models.CheckConstraint(condition=Q(rating__range=(1, 5)), name="review_rating_one_to_five"),
+        ]
+        indexes = [models.Index(fields=["course", "-id"], name="review_of_course_newest")]
+
+    def __str__(self) -> str:
+        return f"review of {self.course} by {self.user}"

@@ -1,7 +1,7 @@
 """What clients report about lessons: merged, capped by what can be true, and what follows from it.
 
-All reports of one person about one course come one by one, by the lock of their CourseProgress: none is lost, and of two
-that complete the last two lessons at once the second sees the first.
+All reports of one person about one course come one by one, by the lock of their enrolment: none is lost, and of two that
+complete the last two lessons at once the second sees the first.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from django.utils import timezone
 
 from accounts.models import User
 from courses.errors import NotEnrolled
-from courses.models import Lesson
+from courses.models import Course, Lesson
 from learning import intervals, pace
+from learning.certificates import do_issue
 from learning.models import CourseProgress, LessonProgress
-from learning.queries import enrolled_since
+from learning.queries import running
 
 COMPLETE = 0.9  # the part of a video that counts as having watched it
 MOST_PIECES = 1_000  # intervals kept of a lesson; somebody who jumps about makes some dozens
@@ -42,22 +43,22 @@ def do_report(user: User, lesson: Lesson, report: Report) -> LessonProgress:
     The union of all that was reported counts, as far as it can be true (learning.pace). The position is the one that is last
     by the clients' clocks. A lesson stays completed, whatever happens to its video. Raises NotEnrolled.
     """
-    since = enrolled_since(user, lesson.section.course_id)
-    if since is None:
-        raise NotEnrolled
+    course = lesson.section.course
     with transaction.atomic():
-        course = _held(user, lesson.section.course_id, since)
+        since = _hold_enrolment(user, course)
+        overall = CourseProgress.objects.filter(user=user, course=course).first()
+        overall = overall or CourseProgress(user=user, course=course, allowance_ms=pace.AT_FIRST, allowance_at=since)
         progress = LessonProgress.objects.filter(user=user, lesson=lesson).first()
         progress = progress or LessonProgress(user=user, lesson=lesson, position_at=since)
         duration = duration_ms(lesson)
-        _do_watch(course, progress, report.watched, duration)
+        _do_watch(overall, progress, report.watched, duration)
         _do_move(progress, report, since, duration)
         if progress.completed_at is None and _is_complete(lesson, progress, report, duration):
             progress.completed_at = timezone.now()
         progress.updated_at = timezone.now()
         progress.save()
-        if progress.completed_at and course.completed_at is None:
-            _do_complete(course)
+        if progress.completed_at and overall.completed_at is None:
+            _do_complete(overall, user, course)
     return progress
 
 
@@ -66,27 +67,30 @@ def duration_ms(lesson: Any) -> int:
     return round((lesson.duration_s or 0) * 1000)
 
 
-def _held(user: User, course_id: Any, since: datetime) -> CourseProgress:
-    mine = CourseProgress.objects.select_for_update(no_key=True).filter(user=user, course_id=course_id)
-    if (held := mine.first()) is not None:
-        return held
-    first = CourseProgress(user=user, course_id=course_id, allowance_ms=pace.AT_FIRST, allowance_at=since)
-    CourseProgress.objects.bulk_create([first], ignore_conflicts=True)  # its twin may be first
-    return mine.get()
+def _hold_enrolment(user: User, course: Course) -> datetime:
+    """Locks the person's running enrolments in a course; gives when the first of them began. Raises NotEnrolled.
+
+    Whoever reports, or ends an enrolment, comes after whoever reported before: not even erasure leaves a report behind.
+    """
+    held = running(user).filter(course=course).order_by("pk").select_for_update(no_key=True)
+    began = list(held.values_list("started_at", flat=True))
+    if not began:
+        raise NotEnrolled
+    return min(began)
 
 
 def _do_watch(
-    course: CourseProgress, progress: LessonProgress, watched: Sequence[tuple[float, float]], duration: int
+    overall: CourseProgress, progress: LessonProgress, watched: Sequence[tuple[float, float]], duration: int
 ) -> None:
     """Adds what is new and can be true, and takes it from the course's allowance."""
     known = intervals.union(progress.watched)
     reported = intervals.union((_ms(start, duration), _ms(end, duration)) for start, end in watched)
     new = intervals.without(reported, known)
     now = timezone.now()
-    allowed = pace.allowance(course.allowance_ms, course.allowance_at, now)
+    allowed = pace.allowance(overall.allowance_ms, overall.allowance_at, now)
     new = intervals.earliest(new, allowed)
-    course.allowance_ms, course.allowance_at = allowed - intervals.length(new), now
-    course.save(update_fields=["allowance_ms", "allowance_at"])
+    overall.allowance_ms, overall.allowance_at = allowed - intervals.length(new), now
+    overall.save()
     progress.watched = _bounded(intervals.union(known, new))
 
 
@@ -117,10 +121,11 @@ def _is_complete(lesson: Lesson, progress: LessonProgress, report: Report, durat
     return report.completed is not False
 
 
-def _do_complete(course: CourseProgress) -> None:
-    """Notes that the course is completed, once every lesson of it is."""
-    done = LessonProgress.objects.filter(user=course.user_id, lesson=OuterRef("pk"), completed_at__isnull=False)
-    if Lesson.objects.filter(~Exists(done), section__course=course.course_id).exists():
+def _do_complete(overall: CourseProgress, user: User, course: Course) -> None:
+    """Once every lesson of the course is completed: notes it, and issues the certificate."""
+    done = LessonProgress.objects.filter(user=user, lesson=OuterRef("pk"), completed_at__isnull=False)
+    if Lesson.objects.filter(~Exists(done), section__course=course).exists():
         return
-    course.completed_at = timezone.now()
-    course.save(update_fields=["completed_at"])
+    overall.completed_at = timezone.now()
+    overall.save(update_fields=["completed_at"])
+    do_issue(user, course)

@@ -74,4 +74,5 @@ class CourseStandingPage(serializers.Serializer[Any]):
     percent = serializers.IntegerField(help_text="Of the lessons, rounded down: 100 are all of them.")
     resume = Resume(allow_null=True)
     completed_at = serializers.DateTimeField(allow_null=True, help_text="When all lessons were completed first.")
+    certificate = serializers.CharField(allow_null=True, help_text="The code of your certificate.")
     lessons = LessonStandingOf(many=True, help_text="All of them, in the course's order.")

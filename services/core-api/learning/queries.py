@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
 from courses.models import Course
-from learning.models import CourseProgress, Enrolment, LessonProgress
+from learning.models import Certificate, CourseProgress, Enrolment, LessonProgress, Review
 from privacy.sections import Section, rows
 
 BOUGHT = (Enrolment.Source.ORDER, Enrolment.Source.BUNDLE, Enrolment.Source.FREE)
@@ -30,12 +29,6 @@ def running(user: User | AnonymousUser) -> QuerySet[Enrolment]:
 def has_access(user: User | AnonymousUser, course: Course) -> bool:
     """Whether the person has the course now, for whatever reason."""
     return running(user).filter(course=course).exists()
-
-
-def enrolled_since(user: User, course: UUID) -> datetime | None:
-    """When the first of the person's running enrolments in a course began; None: they do not have it now."""
-    since: datetime | None = running(user).filter(course=course).aggregate(since=Min("started_at"))["since"]
-    return since
 
 
 class Had(NamedTuple):
@@ -83,10 +76,22 @@ def held_about(user: User) -> list[Section]:
         *("completed_at", "allowance_ms", "allowance_at"),
         course="course__slug",
     )
+    certificates = rows(
+        Certificate.objects.filter(user=user).order_by("pk"),
+        *("code", "name", "title", "completed_at", "revoked_at", "revoke_reason"),
+        course="course__slug",
+    )
+    reviews = rows(
+        Review.objects.filter(user=user).order_by("pk"),
+        *("rating", "text", "created_at", "updated_at", "hidden_at", "hide_reason"),
+        course="course__slug",
+    )
     return [
         Section("enrolments", "The courses that you have or had.", shown, ("learning.Enrolment",)),
         Section(
             "progress", "What you watched of which lesson, in milliseconds.", progress, ("learning.LessonProgress",)
         ),
+        Section("certificates", "Your certificates.", certificates, ("learning.Certificate",)),
+        Section("reviews", "What you wrote about courses.", reviews, ("learning.Review",)),
         Section("course_progress", "When you completed which course.", courses, ("learning.CourseProgress",)),
     ]

@@ -9,17 +9,17 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from accounts.models import User
-from config.problems import NotFound
 from courses.errors import NotEnrolled
-from courses.models import Course, Lesson
-from courses.queries import visible
+from courses.models import Lesson
 from learning import intervals
-from learning.models import CourseProgress, Enrolment, LessonProgress
+from learning.finding import find_course, once_had
+from learning.models import Certificate, CourseProgress, Enrolment, LessonProgress
 from learning.progress import duration_ms
+from learning.queries import running
 from media.queries import durations
 
 
@@ -38,6 +38,7 @@ class CourseStanding:
     lessons: Sequence[LessonStanding]  # all of the course, in its order
     resume: LessonStanding | None  # None: the course has no lessons
     completed_at: datetime | None
+    certificate: str | None  # its code
 
     @property
     def lessons_count(self) -> int:
@@ -74,22 +75,17 @@ def lesson_standing(user: User | AnonymousUser, lesson: Lesson) -> LessonStandin
 
 def course_standing(user: User, slug: str) -> CourseStanding:
     """Also of a course that the person no longer has: what they did stays theirs. Raises NotFound, NotEnrolled."""
-    course = _course_once_had(user, slug)
+    course = find_course(user, slug)
+    if not once_had(user, course):
+        raise NotEnrolled("You do not have this course.")
     lessons = Lesson.objects.filter(section__course=course).annotate(duration_s=durations()).defer("body")
     ordered = list(lessons.order_by("section__position", "section_id", "position", "id"))
     found = {each.lesson_id: each for each in LessonProgress.objects.filter(user=user, lesson__in=ordered)}
     standings = [standing(lesson, found.get(lesson.pk)) for lesson in ordered]
     completed = CourseProgress.objects.filter(user=user, course=course).values_list("completed_at", flat=True).first()
-    return CourseStanding(standings, _resume(standings, found), completed)
-
-
-def _course_once_had(user: User, slug: str) -> Course:
-    had = Enrolment.objects.filter(user=user, course__slug=slug).select_related("course").first()
-    if had is not None:
-        return had.course
-    if visible(user).filter(slug=slug).exists():
-        raise NotEnrolled("You do not have this course.")
-    raise NotFound
+    certificate = Certificate.objects.filter(user=user, course=course, revoked_at=None)
+    code = certificate.values_list("code", flat=True).first()
+    return CourseStanding(standings, _resume(standings, found), completed, code)
 
 
 def _resume(lessons: Sequence[LessonStanding], found: dict[UUID, LessonProgress]) -> LessonStanding | None:
@@ -102,13 +98,18 @@ def _resume(lessons: Sequence[LessonStanding], found: dict[UUID, LessonProgress]
 
 
 def with_counts(enrolments: QuerySet[Enrolment], user: User) -> QuerySet[Enrolment]:
-    """With `lessons_count` and `lessons_completed` of each one's course."""
+    """With `lessons_count`, `lessons_completed` and `certificate` (its code) of each one's course, and `access_until`."""
     lessons = Lesson.objects.filter(section__course=OuterRef("course")).order_by().values("section__course")
     done = LessonProgress.objects.filter(
         user=user, completed_at__isnull=False, lesson__section__course=OuterRef("course")
     ).order_by()
+    certificate = Certificate.objects.filter(user=user, course=OuterRef("course"), revoked_at=None)
+    last = running(user).filter(course=OuterRef("course")).order_by(F("valid_until").desc(nulls_first=True))
     return enrolments.annotate(
-        lessons_count=_number(lessons), lessons_completed=_number(done.values("lesson__section__course"))
+        lessons_count=_number(lessons),
+        lessons_completed=_number(done.values("lesson__section__course")),
+        certificate=Subquery(certificate.values("code")[:1]),
+        access_until=Subquery(last.values("valid_until")[:1]),
     )
 
 

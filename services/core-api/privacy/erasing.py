@@ -23,6 +23,7 @@ from audit.actions import record
 from audit.kinds import Kind
 from courses.queries import sole_instructor_of
 from learning.erasure import do_end_all
+from learning.reviews import do_forget as do_forget_reviews
 from payments.erasure import do_forget_checkouts
 from privacy.errors import AdminStays, CoursesLeft, CreditLeft
 from wallet.erasure import do_close
@@ -103,6 +104,7 @@ def _do_erase(user: User) -> None:
     attempts.forget(user)
     PasswordResetRequest.objects.filter(Q(email__iexact=user.email) | Q(email__iexact=user.username)).delete()
     do_end_all(user)
+    do_forget_reviews(user)
     do_forget_checkouts(user)
     end_sessions(user.login_sessions.all(), "erased")  # waits for refreshes under way, so that none adds a token below
     for relation in belongings():

@@ -57,7 +57,7 @@ def do_purchase(
     """A course, or what the buyer lacks of a bundle (slugs): order with its lines, credit moved, enrolments, coupon used.
 
     What costs nothing moves no credit. `expected_price` is the catalogue's, without coupon. Raises NotFound (nothing
-    like that on sale), PriceChanged, AlreadyEnrolled, Coupon…, WalletFrozen, InsufficientCredit, Busy.
+    like that on sale), PriceChanged, AccessOver, AlreadyEnrolled, Coupon…, WalletFrozen, InsufficientCredit, Busy.
     """
     wallet = _lock_to_spend(buyer)
     offer = offer_of_bundle(bundle, expected_price) if bundle else offer_of_course(course or "", expected_price)
@@ -99,7 +99,7 @@ def _do_order(wallet: Wallet, buyer: User, offer: Offer, coupon: Coupon | None) 
         for part in offer.parts
     ]
     OrderLine.objects.bulk_create(lines)
-    do_enrol_lines(buyer, lines, offer.source)
+    do_enrol_lines(buyer, lines, offer.source, offer.valid_until)
     if order.price:
         parts = [(line, line.price) for line in lines]
         lots.do_spend(wallet, parts, REVENUE, Kind.PURCHASE, buyer, order=order, note=offer.title)

@@ -28,6 +28,7 @@ from config.problems import Invalid, NotFound
 from learning.errors import AlreadyEnrolled
 from wallet import actions, queries
 from wallet.errors import (
+    AccessOver,
     Busy,
     CouponExpired,
     CouponNotForThis,
@@ -111,7 +112,7 @@ class Orders(ListAPIView[Order]):
         request=PurchaseRequest,
         responses={201: PlacedOrderSerializer}
         | refusals(
-            *(InsufficientCredit, NotFound, AlreadyEnrolled, PriceChanged, WalletFrozen),
+            *(InsufficientCredit, NotFound, AlreadyEnrolled, PriceChanged, AccessOver, WalletFrozen),
             *COUPON_REFUSALS,
             *KEY_REFUSALS,
         ),

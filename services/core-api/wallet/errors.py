@@ -12,6 +12,11 @@ class InsufficientCredit(Problem):
         return cls(f"This costs {price} credits and your wallet holds {balance}: {price - balance} are missing.")
 
 
+class AccessOver(Conflict):
+    code, title = "access_over", "Access is over"
+    detail = "The time for which this is sold has passed: nobody could use it."
+
+
 class PriceChanged(Conflict):
     code, title = "price_changed", "The price has changed"
     detail = "The price is no longer the one that you expected."

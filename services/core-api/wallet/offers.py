@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
+from django.utils import timezone
+
 from config.problems import NotFound
-from courses.models import Bundle, Course
+from courses.models import Bundle, Course, Terms
 from courses.queries import bundles_on_sale
 from learning.models import Enrolment
-from wallet.errors import PriceChanged
+from wallet.errors import AccessOver, PriceChanged
 from wallet.splitting import split
 
 
@@ -32,6 +35,7 @@ class Offer:
     title: str
     source: Enrolment.Source
     parts: Sequence[Part]
+    valid_until: datetime | None = None  # of what is bought now; None: no end
 
     @property
     def price(self) -> int:
@@ -47,17 +51,19 @@ class Offer:
 
 
 def offer_of_course(slug: str, expected_price: int | None) -> Offer:
-    """Raises NotFound (not on sale), PriceChanged."""
+    """Raises NotFound (not on sale), PriceChanged, AccessOver."""
     course = Course.objects.filter(slug=slug, status=Course.Status.PUBLISHED).first()
     if course is None:
         raise NotFound("There is no such course on sale.")
     check_price(course.price, expected_price)
-    return Offer(course.title, Enrolment.Source.ORDER, [Part(course, course.price)])
+    source = Enrolment.Source.ORDER if course.price else Enrolment.Source.FREE
+    return Offer(course.title, source, [Part(course, course.price)], _end(course))
 
 
 def offer_of_bundle(slug: str, expected_price: int | None) -> Offer:
-    """The bundle's price, divided among its courses in proportion to their own prices. Raises NotFound, PriceChanged.
+    """The bundle's price, divided among its courses in proportion to their own prices. Raises NotFound, PriceChanged, AccessOver.
 
+    How long access lasts is the bundle's to say, not its courses': it goes with the price.
     Whoever has some of the courses pays the shares of the others alone: nobody pays for a course twice, and what one has
     left to pay for a bundle does not depend on the order in which its courses were bought.
     """
@@ -65,7 +71,15 @@ def offer_of_bundle(slug: str, expected_price: int | None) -> Offer:
     if bundle is None:
         raise NotFound("There is no such bundle on sale.")
     check_price(bundle.price, expected_price)
-    return Offer(bundle.title, Enrolment.Source.BUNDLE, parts_of(bundle))
+    return Offer(bundle.title, Enrolment.Source.BUNDLE, parts_of(bundle), _end(bundle))
+
+
+def _end(sold: Terms) -> datetime | None:
+    now = timezone.now()
+    end = sold.ends_at(now)
+    if end is not None and end <= now:
+        raise AccessOver
+    return end
 
 
 def price_left(bundle: Bundle, had: Collection[UUID]) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from accounts.models import LoginSession, User
+from learning.certificates import do_issue
+from learning.reviews import do_review
 from media.models import Attachment, Caption
 from payments.models import CreditPack, TopUp
 from tests.conftest import person
@@ -60,17 +62,33 @@ def study() -> Made:
     return Made(alice, {"slug": made.slug, "lesson": str(lessons_of(made)[-1].pk)})
 
 
+def certificate() -> Made:
+    alice = person("alice")
+    made = do_issue(alice, make_course("done"))
+    return Made(alice, {"code": made.code})
+
+
+def review() -> Made:
+    alice = person("alice")
+    made = make_course("read")
+    grant(alice, made)
+    return Made(alice, {"pk": str(do_review(alice, made, rating=4, text="").pk)})
+
+
 MAKERS: dict[str, Callable[[], Made]] = {
     "course": course,
     "order": order,
     "topup": topup,
     "session": session,
     "study": study,
+    "certificate": certificate,
+    "review": review,
 }
 
 # Bodies that are good, for routes that look at the body before they look for the object.
 BODIES = {
     ("POST", "/api/v1/orders/{pk}/refund/"): '{"reason": "Asked for"}',
     ("PATCH", "/api/v1/me/"): '{"name": ""}',
+    ("POST", "/api/v1/courses/{slug}/reviews/"): '{"rating": 5}',
     ("PUT", "/api/v1/lessons/{lesson}/progress/"): '{"position_s": 0, "client_time": "2026-01-01T00:00:00Z"}',
 }

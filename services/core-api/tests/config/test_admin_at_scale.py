@@ -42,7 +42,9 @@ def crowded(committed_db: str, api: Any, alice: Any, root: Any) -> None:
     from accounts.models import LoginSession, User
     from audit.actions import record
     from audit.models import Event
-    from learning.models import Enrolment
+    from learning.certificates import do_issue
+    from learning.models import Certificate, CourseProgress, Enrolment, LessonProgress, Review
+    from learning.reviews import do_review
     from mail.actions import do_queue
     from mail.models import Mail
     from support.models import Agent, Category, Skill
@@ -55,6 +57,10 @@ def crowded(committed_db: str, api: Any, alice: Any, root: Any) -> None:
     order, posting = Order.objects.get(), Posting.objects.get(kind="purchase")
     wallet = Wallet.objects.get()
     granted = grant(alice, make_course("stews"))
+    certificate, review = do_issue(alice, course), do_review(alice, course, rating=4, text="Good.")
+    began = {"user": alice, "position_at": granted.started_at}
+    watched = LessonProgress.objects.create(lesson=course.sections.get().lessons.get(kind="video"), **began)
+    studied = CourseProgress.objects.create(user=alice, course=course, allowance_ms=0, allowance_at=granted.started_at)
     Skill.objects.create(agent=Agent.objects.create(user=alice), category=Category.objects.first())
     event = record("wallet_adjusted", actor=root, subject=alice, amount=-50)
     mail = do_queue("verify_email", alice, "Your address", "A link")
@@ -71,6 +77,10 @@ def crowded(committed_db: str, api: Any, alice: Any, root: Any) -> None:
         multiply(Account, wallet.account, FEW, id=UUID7, code="'wallet:' || n"),
         multiply(Wallet, wallet, FEW, account_id=UUID7, user_id=UUID7),
         multiply(Enrolment, granted, FEW, id=UUID7, user_id=UUID7),
+        multiply(Certificate, certificate, FEW, id=UUID7, user_id=UUID7, code="'c' || n"),
+        multiply(Review, review, FEW, id=UUID7, user_id=UUID7),
+        multiply(CourseProgress, studied, id="n + 1000", user_id=UUID7),
+        multiply(LessonProgress, watched, id="n + 1000", user_id=UUID7),
         multiply(Mail, mail, FEW, id=UUID7, user_id=UUID7, created_at=at),
         multiply(LoginSession, login, FEW, id=UUID7),
     ]

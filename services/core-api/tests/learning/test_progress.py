@@ -172,6 +172,7 @@ def test_a_course_says_how_much_is_done_and_where_to_go_on(clock, api, alice):
         "percent": 0,
         "resume": {"lesson": str(lessons[0].pk), "position_s": 0.0},
         "completed_at": None,
+        "certificate": None,
         "lessons": [{"lesson": str(it.pk), "position_s": 0.0, "watched_s": 0.0, "completed": False} for it in lessons],
     }
     reported(client, lessons[1], [0, 12])
