@@ -6,15 +6,14 @@ from typing import Any
 
 from rest_framework import serializers
 
-from courses.models import Course
 from learning.models import Enrolment
 from learning.standing import percent
+from media.serializers import PosterOfCourse
 
 
-class EnrolledCourse(serializers.ModelSerializer[Course]):
-    class Meta:
-        model = Course
-        fields = ["id", "slug", "title"]
+class EnrolledCourse(PosterOfCourse):
+    class Meta(PosterOfCourse.Meta):
+        fields = ["id", "slug", "title", "poster_url"]
 
 
 class EnrolmentLine(serializers.ModelSerializer[Enrolment]):

@@ -122,10 +122,11 @@ def test_access_lasts_until_the_last_of_all_reasons_ends(alice, reasons):
         assert has_access(alice, course) == bool(running)
         expected = [(None if None in running else now + timedelta(hours=max(running)),)] if running else []
         with connection.cursor() as cursor:
-            lesson = lessons_of(course)[0].pk
             cursor.execute(
-                "SELECT valid_until FROM published.lesson_access WHERE user_id = %s AND lesson_id = %s",
-                [alice.pk, lesson],
-            )
+                "SELECT pg_get_viewdef('published.lesson_access'::regclass)"
+            )  # others may read it, core-api not
+            access = f"({cursor.fetchone()[0].rstrip(';')}) access"
+            mine = [alice.pk, lessons_of(course)[0].pk]
+            cursor.execute(f"SELECT valid_until FROM {access} WHERE user_id = %s AND lesson_id = %s", mine)
             assert cursor.fetchall() == expected
         transaction.set_rollback(True)
