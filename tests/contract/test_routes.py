@@ -34,8 +34,8 @@ document = app.openapi()
 print("\\n" + json.dumps({"routes": routes or list(document["paths"]), "document": document}))
 """
 SERVICES = {"core": DJANGO, "chat": DJANGO, "stream": FASTAPI}
-# What nginx does not route, the admin site (Django's own permissions), the pages that mails link to and the documents' own.
-NOT_API = re.compile(r"/(admin/|account/|healthz|readyz|metrics|api/schema/|\^|.*openapi\.json|.*asyncapi\.json|$)")
+# What nginx does not route, the admin site (Django's own permissions), the pages for people and the documents' own.
+NOT_API = re.compile(r"/(admin/|account/|certificates/|healthz|readyz|metrics|api/schema/|\^|.*openapi\.json|.*asyncapi\.json|$)")
 
 
 @pytest.fixture(scope="module", params=SERVICES)

@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from config.openapi import refusals
 from config.permissions import Authenticated
-from courses.errors import NotEnrolled
+from courses.errors import LessonNotOpen, NotEnrolled
 from courses.queries import find_lesson
 from learning.progress import do_report
 from learning.progress_serializers import CourseStandingPage, LessonStandingLine, ProgressReport
@@ -34,7 +34,7 @@ class LessonProgressView(APIView):
             "by its first report, unless that says `completed: false`."
         ),
         request=ProgressReport,
-        responses={200: LessonStandingLine} | refusals(NotEnrolled),
+        responses={200: LessonStandingLine} | refusals(NotEnrolled, LessonNotOpen),
     )
     def put(self, request: Request, lesson: uuid.UUID) -> Response:
         report = ProgressReport.report(validated(ProgressReport, request))

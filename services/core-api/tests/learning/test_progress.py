@@ -233,6 +233,16 @@ def test_a_preview_keeps_nothing_of_who_does_not_have_the_course(clock, api, ali
     assert put(api.as_(alice), lesson, [0, 1]).status_code == 403
 
 
+def test_nothing_is_reported_of_a_lesson_that_opens_later(watching, clock):
+    alice, lesson = watching
+    type(lesson).objects.update(opens_after_days=1)
+    refused = put(alice, lesson, [0, 1])
+    assert (refused.status_code, refused.json()["code"]) == (403, "lesson_not_open")
+    clock.pass_(days=1)
+    alice = type(alice)().as_(lesson.section.course.enrolments.get().user)
+    assert put(alice, lesson, [0, 1]).status_code == 200
+
+
 def test_what_one_did_stays_readable_when_access_has_ended(clock, api, alice):
     course, [lesson] = film("film", 60)
     have(alice, course, valid_until=clock.now + timedelta(hours=1))
