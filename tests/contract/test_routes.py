@@ -35,7 +35,9 @@ print("\\n" + json.dumps({"routes": routes or list(document["paths"]), "document
 """
 SERVICES = {"core": DJANGO, "chat": DJANGO, "stream": FASTAPI}
 # What nginx does not route, the admin site (Django's own permissions), the pages for people and the documents' own.
-NOT_API = re.compile(r"/(admin/|account/|certificates/|healthz|readyz|metrics|api/schema/|\^|.*openapi\.json|.*asyncapi\.json|$)")
+NOT_API = re.compile(
+    r"/(admin/|account/|certificates/|healthz|readyz|metrics|api/schema/|\^|.*openapi\.json|.*asyncapi\.json|$)"
+)
 
 
 @pytest.fixture(scope="module", params=SERVICES)
