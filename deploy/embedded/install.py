@@ -17,6 +17,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 VENV = os.path.join(ROOT, ".lectern", "venv")
 PYTHON = os.path.join(VENV, "bin", "python")
+JAVASCRIPT = os.path.join(ROOT, ".lectern", "javascript")
 STAMP = os.path.join(VENV, "lectern-installed.json")
 BOOTSTRAP = "deploy/embedded/bootstrap.txt"
 LOCKS = {
@@ -41,7 +42,7 @@ def main(arguments: "list[str]") -> int:
     installed = read_stamp()
     missing = [name for name in wanted if installed.get(name) != fingerprint(LOCKS[name])]
     if not missing:
-        return 0
+        return bring_javascript()
     began = time.monotonic()
     if not has_working_venv() and not make_venv():
         return 1
@@ -53,6 +54,13 @@ def main(arguments: "list[str]") -> int:
         json.dump(installed, stamp)
     os.replace(STAMP + ".new", STAMP)
     print(f"lectern: installed in {time.monotonic() - began:.0f} s")
+    return bring_javascript()
+
+
+def bring_javascript() -> int:
+    """Without it everything works but the admin site's page for uploads, which then says so."""
+    if not succeeds([PYTHON, "services/core-api/javascript/install.py", JAVASCRIPT]):
+        print("lectern: npm could not bring the admin site's library for uploads: is its registry within reach?")
     return 0
 
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILES = sorted(
     [*ROOT.glob("services/*/Dockerfile"), ROOT / "nginx/Dockerfile", ROOT / "deploy/compose/Dockerfile"]
 )
-BASES = {"python:3.13-slim-trixie", "postgres:17", "redis:8", "nginx:1.30"}
+BASES = {"python:3.13-slim-trixie", "node:24-slim", "postgres:17", "redis:8", "nginx:1.30"}
 
 each = pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=[str(path.relative_to(ROOT)) for path in DOCKERFILES])
 
@@ -56,6 +56,7 @@ def test_the_image_ends_as_an_ordinary_user(dockerfile: Path) -> None:
         assert name
         if name[1] in {
             "build",
+            "javascript",
             "static",
             "secrets",
         }:  # stages that are thrown away, and the one-shot that hands over volumes

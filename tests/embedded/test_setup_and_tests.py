@@ -29,6 +29,7 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[s
     monkeypatch.setattr(install, "PYTHON", str(venv / "bin" / "python"))
     monkeypatch.setattr(install, "STAMP", str(venv / "stamp.json"))
     monkeypatch.setattr(install, "succeeds", lambda command: commands.append(command) or True)
+    monkeypatch.setattr(install, "bring_javascript", lambda: 0)
     return commands
 
 

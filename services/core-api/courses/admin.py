@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.forms import BaseModelForm
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 
 from config.model_admin import LecternInline, LecternModelAdmin
 from courses import actions
@@ -171,6 +175,31 @@ class LessonAdmin(OfCourses):
     search_fields = ["title", "section__course__title"]
     autocomplete_fields = ["section"]
     readonly_fields = ["id"]
+
+    def get_urls(self) -> list[Any]:
+        page = self.admin_site.admin_view(self.video_page)
+        return [path("<uuid:lesson>/video/", page, name="courses_lesson_video"), *super().get_urls()]
+
+    def links(self, request: HttpRequest, obj: Lesson) -> list[tuple[str, str]]:
+        others = super().links(request, obj)
+        if obj.kind != Lesson.Kind.VIDEO or not self.has_change_permission(request, obj):
+            return others
+        return [("Upload a video", reverse("admin:courses_lesson_video", args=[obj.pk])), *others]
+
+    def video_page(self, request: HttpRequest, lesson: UUID) -> HttpResponse:
+        """Uploads the lesson's video, with a progress bar (media/static/media/upload.js)."""
+        found = self.get_object(request, str(lesson))
+        if found is None or found.kind != Lesson.Kind.VIDEO:
+            raise Http404
+        if not self.has_change_permission(request, found):
+            raise PermissionDenied
+        context = self.admin_site.each_context(request) | {
+            "title": "Upload a video",
+            "opts": self.opts,
+            "lesson": found,
+            "has_video": found.packages.exists(),
+        }
+        return TemplateResponse(request, "media/upload.html", context)
 
     @admin.display(ordering="section__course__title")
     def course(self, lesson: Lesson) -> str:
