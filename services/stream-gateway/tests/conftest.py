@@ -97,6 +97,16 @@ def alice(world: World, lesson: Lesson) -> Person:
     return alice
 
 
+@pytest.fixture
+def ines(world: World) -> Person:
+    return world.person("ines", "courses.manage")
+
+
+@pytest.fixture
+def mara(world: World) -> Person:
+    return world.person("mara", "courses.manage_all")
+
+
 @pytest.fixture(scope="session")
 def owner(databases: Databases) -> Iterator[psycopg.Connection[Any]]:
     """A look at our own tables, past the API."""

@@ -9,73 +9,18 @@ import hashlib
 import os
 import uuid
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
-import psycopg
 import pytest
 from conftest import Client, Databases, Open, code
 from frozen import Wire
 from starlette.requests import ClientDisconnect
+from uploading import CHUNK, PATH, TUS, VIDEO, begin, kept, named, offset, published, send
 from world import Person, World
 
 from stream_gateway.uploads import files, receiving
-
-PATH = "/stream/v1/uploads/"
-TUS = {"Tus-Resumable": "1.0.0"}
-CHUNK = TUS | {"Content-Type": "application/offset+octet-stream"}
-VIDEO = bytes(range(256)) * 4000  # a megabyte in which every place is another's
-
-
-@pytest.fixture
-def ines(world: World) -> Person:
-    return world.person("ines", "courses.manage")
-
-
-@pytest.fixture
-def mara(world: World) -> Person:
-    return world.person("mara", "courses.manage_all")
-
-
-def named(name: str) -> dict[str, str]:
-    return {"Upload-Metadata": f"filename {base64.b64encode(name.encode()).decode()}"}
-
-
-async def begin(client: Client, person: Person, size: int = len(VIDEO), **headers: str) -> str:
-    answer = await client.post(PATH, headers={**TUS, **person.bearer, "Upload-Length": str(size), **headers})
-    assert answer.status_code == 201, answer.text
-    location: str = answer.headers["location"]
-    assert location.startswith(PATH)  # of this host, whatever X-Forwarded-Host says
-    return location
-
-
-async def send(client: Client, person: Person, at: str, offset: int, data: Any, **headers: str) -> httpx.Response:
-    headers = {**CHUNK, **person.bearer, "Upload-Offset": str(offset), **headers}
-    return await client.patch(at, content=data, headers=headers)
-
-
-async def offset(client: Client, person: Person, at: str) -> int:
-    answer = await client.head(at, headers=TUS | person.bearer)
-    assert answer.status_code == 200
-    assert answer.headers["cache-control"] == "no-store"
-    return int(answer.headers["upload-offset"])
-
-
-def kept(root: Path, at: str) -> bytes:
-    return (root / "received" / at.rpartition("/")[2]).read_bytes()
-
-
-def as_core(databases: Databases, statement: str, *values: Any) -> Any:
-    with psycopg.connect(databases.url("core"), autocommit=True) as core:
-        return core.execute(statement, values).fetchone()
-
-
-def published(databases: Databases, at: str) -> Any:
-    statement = "SELECT owner, size, finished_at IS NOT NULL FROM stream_published.upload WHERE id = %s"
-    return as_core(databases, statement, at.rpartition("/")[2])
 
 
 async def test_a_file_comes_in_chunks_and_is_published_when_it_is_whole(
@@ -231,15 +176,6 @@ async def test_an_empty_file_is_whole_at_once(client: Client, ines: Person, data
     assert await offset(client, ines, at) == 0
 
 
-async def test_its_owner_ends_an_upload(client: Client, ines: Person, uploads_root: Path, databases: Databases) -> None:
-    at = await begin(client, ines)
-    await send(client, ines, at, 0, VIDEO)
-    assert (await client.delete(at, headers=TUS | ines.bearer)).status_code == 204
-    assert published(databases, at) is None
-    assert not (uploads_root / "received" / at.rpartition("/")[2]).exists()
-    assert code(await client.delete(at, headers=TUS | ines.bearer)) == (404, "not_found")
-
-
 BAD_HEADERS: list[tuple[dict[str, str], tuple[int, str]]] = [
     ({"Upload-Length": "x"}, (400, "bad_upload_header")),
     ({"Upload-Length": "-1"}, (400, "bad_upload_header")),
@@ -274,36 +210,6 @@ async def test_chunks_that_are_none_are_refused(client: Client, ines: Person) ->
     answer = await client.options(PATH)
     assert (answer.status_code, answer.headers["tus-version"]) == (204, "1.0.0")
     assert "expiration" in answer.headers["tus-extension"]
-
-
-async def test_nobody_takes_more_than_their_quota(open_gateway: Open, ines: Person, mara: Person) -> None:
-    async with open_gateway(LECTERN_UPLOAD_QUOTA=0.001) as client:  # 1,073,741 bytes
-        assert (await client.options(PATH)).headers["tus-max-size"] == "1073741"
-        answers = await asyncio.gather(
-            *(client.post(PATH, headers=TUS | ines.bearer | {"Upload-Length": "600000"}) for _ in range(4))
-        )
-        assert sorted(answer.status_code for answer in answers) == [201, 413, 413, 413]
-        refused = next(answer for answer in answers if answer.status_code == 413)
-        assert code(refused) == (413, "quota_exceeded")
-        assert "473741 of your 1073741 are free" in refused.json()["detail"]
-        await begin(client, mara, 600_000)
-        await client.delete(
-            next(a for a in answers if a.status_code == 201).headers["location"], headers=TUS | ines.bearer
-        )
-        await begin(client, ines, 1_000_000)
-
-
-async def test_what_the_disk_could_not_hold_is_refused_at_once(
-    open_gateway: Open, ines: Person, uploads_root: Path
-) -> None:
-    free = files.UploadFiles(uploads_root).free()
-    async with open_gateway(LECTERN_UPLOAD_QUOTA=1_000_000) as client:
-        refused = await client.post(PATH, headers=TUS | ines.bearer | {"Upload-Length": str(free // 2)})
-        assert code(refused) == (507, "disk_full")
-        at = await begin(client, ines, free // 4)  # a third fits, but not twice
-        again = await client.post(PATH, headers=TUS | ines.bearer | {"Upload-Length": str(free // 4)})
-        assert code(again) == (507, "disk_full")
-        await client.delete(at, headers=TUS | ines.bearer)
 
 
 async def test_a_disk_that_fills_up_keeps_what_came(
@@ -347,83 +253,14 @@ async def test_without_the_database_nothing_is_taken_and_nothing_is_lost(
         assert kept(uploads_root, at) == VIDEO
 
 
-async def test_what_nobody_goes_on_with_expires_and_leaves_no_litter(
-    client: Client, ines: Person, uploads_root: Path, owner: Any, databases: Databases
-) -> None:
-    unfinished, whole, going_on = [await begin(client, ines) for _ in range(3)]
-    await send(client, ines, unfinished, 0, VIDEO[:1000])
-    await send(client, ines, whole, 0, VIDEO)
-    numbers = [at.rpartition("/")[2] for at in (unfinished, whole)]
-    owner.execute("UPDATE stream.upload SET expires_at = now() WHERE id = ANY (%s)", [[*map(uuid.UUID, numbers)]])
-    assert (await client.head(unfinished, headers=TUS | ines.bearer)).status_code == 404  # before any sweep
-    assert published(databases, whole) is None
-    await client.gateway.uploads.sweep()
-    assert not [number for number in numbers if (uploads_root / "received" / number).exists()]
-    assert owner.execute(
-        "SELECT count(*) FROM stream.upload WHERE id = ANY (%s)", [[*map(uuid.UUID, numbers)]]
-    ).fetchone() == (0,)
-    assert await offset(client, ines, going_on) == 0
-
-
-async def test_files_that_nobody_knows_of_go_after_an_hour(client: Client, ines: Person, uploads_root: Path) -> None:
-    at = await begin(client, ines)
-    await send(client, ines, at, 0, VIDEO[:1000])
-    folder = uploads_root / "received"
-    old, young, foreign = folder / str(uuid.uuid4()), folder / str(uuid.uuid4()), folder / "README"
-    for file in (old, young, foreign):
-        file.write_bytes(b"x")
-    for file in (old, foreign, folder / at.rpartition("/")[2]):
-        os.utime(file, (1, 1))
-    await client.gateway.uploads.sweep()
-    assert [file.exists() for file in (old, young, foreign)] == [False, True, True]
-    assert await offset(client, ines, at) == 1000
-    young.unlink()
-    foreign.unlink()
-
-
-async def test_a_lesson_takes_a_finished_upload_once_and_its_file_stays(
-    client: Client, ines: Person, mara: Person, uploads_root: Path, databases: Databases, owner: Any
-) -> None:
-    take = "SELECT stream_published.take_upload(%s, %s)"
-    at = await begin(client, ines)
-    number = uuid.UUID(at.rpartition("/")[2])
-    assert as_core(databases, take, number, ines.id) == (False,)  # it is not whole
-    await send(client, ines, at, 0, VIDEO)
-    assert as_core(databases, take, number, mara.id) == (False,)
-    assert as_core(databases, take, number, ines.id) == (True,)
-    assert as_core(databases, take, number, ines.id) == (False,)
-    assert (await client.head(at, headers=TUS | ines.bearer)).status_code == 404  # it is theirs no longer
-    assert code(await client.delete(at, headers=TUS | ines.bearer)) == (404, "not_found")
-    os.utime(uploads_root / "received" / str(number), (1, 1))
-    await client.gateway.uploads.sweep()
-    assert kept(uploads_root, at) == VIDEO
-    assert owner.execute("SELECT expires_at FROM stream.upload WHERE id = %s", [number]).fetchone() == (None,)
-
-
-async def test_an_erased_persons_uploads_go_and_their_words_with_them(
-    client: Client, ines: Person, world: World, uploads_root: Path, databases: Databases, owner: Any
-) -> None:
-    from conftest import until
-
-    taken, open_one = [await begin(client, ines, **named("My holiday.mp4")) for _ in range(2)]
-    await send(client, ines, taken, 0, VIDEO)
-    await send(client, ines, open_one, 0, VIDEO[:1000])
-    number = taken.rpartition("/")[2]
-    assert as_core(databases, "SELECT stream_published.take_upload(%s, %s)", number, ines.id) == (True,)
-    world.erase(ines)
-    gone = uploads_root / "received" / open_one.rpartition("/")[2]
-    await until(lambda: not gone.exists(), 5)
-    assert kept(uploads_root, taken) == VIDEO
-    rows = owner.execute("SELECT id::text, metadata FROM stream.upload WHERE owner = %s", [ines.id]).fetchall()
-    assert rows == [(number, "")]
-
-
-async def test_an_upload_expires_so_long_after_its_last_chunk(open_gateway: Open, ines: Person) -> None:
-    from datetime import UTC, datetime
-
-    async with open_gateway(LECTERN_UPLOAD_EXPIRY=30, LECTERN_UPLOAD_KEEP=3) as client:
-        at = await begin(client, ines)
-        for data, begins, lasts in ((VIDEO[:1000], 0, timedelta(hours=30)), (VIDEO[1000:], 1000, timedelta(days=3))):
-            answer = await send(client, ines, at, begins, data)
-            left = parsedate_to_datetime(answer.headers["upload-expires"]) - datetime.now(UTC)
-            assert timedelta(0) <= lasts - left < timedelta(minutes=1)
+async def test_a_web_app_of_an_allowed_origin_uploads_too(open_gateway: Open, ines: Person) -> None:
+    origin = {"Origin": "https://app.example.org"}
+    async with open_gateway(LECTERN_ALLOWED_ORIGINS="https://app.example.org") as client:
+        asked = {
+            "Access-Control-Request-Method": "PATCH",
+            "Access-Control-Request-Headers": "tus-resumable,upload-offset",
+        }
+        assert (await client.options(PATH, headers=origin | asked)).status_code == 200
+        assert (await client.options("/stream/v1/playback", headers=origin | asked)).status_code == 400
+        answer = await client.post(PATH, headers=TUS | ines.bearer | origin | {"Upload-Length": "1"})
+        assert "Location" in answer.headers["access-control-expose-headers"]
