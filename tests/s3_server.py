@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,5 +37,5 @@ def _made(bucket: str) -> bool:
     try:
         with urllib.request.urlopen(request, timeout=5):  # noqa: S310  ditto
             return True
-    except urllib.error.URLError:
+    except OSError:  # also of one that has no time yet
         return False

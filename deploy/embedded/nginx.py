@@ -50,11 +50,11 @@ def render(home: Path, variables: Mapping[str, str], source: Path = SOURCE) -> N
             encoding="utf-8",
         )
     shutil.copyfile(source / "nginx.conf", home / "nginx.conf")
-    script = source / "entrypoint" / "25-lectern-lists.sh"  # which the image's entry point runs
-    environment = {"PATH": os.environ.get("PATH", os.defpath)} | dict(variables)
-    written = subprocess.run(["sh", script, home / "conf.d"], env=environment, stderr=subprocess.PIPE, text=True)
-    if written.returncode:
-        raise SystemExit(written.stderr.strip())
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "LECTERN_NGINX_SLICES": "0"} | dict(variables)
+    for script in sorted((source / "entrypoint").glob("*.sh")):  # which the image's entry point runs
+        written = subprocess.run(["sh", script, home / "conf.d"], env=environment, stderr=subprocess.PIPE, text=True)
+        if written.returncode:
+            raise SystemExit(written.stderr.strip())
 
 
 def command(program: str) -> list[str]:

@@ -23,6 +23,7 @@ from deploy.embedded.supervisor import Program
 SERVICES = REPOSITORY / "services"
 DATABASE = "lectern"
 PORTS = ("postgres", "redis", "core-api", "stream-gateway", "chat-gateway")
+OBJECT_STORAGE = ("MEDIA_STORAGE", "S3_ENDPOINT_URL", "S3_BUCKET")
 PASSED_ON = (
     "EMAIL_URL",
     "SUPPORT_EMAIL",
@@ -41,6 +42,10 @@ PASSED_ON = (
     "LECTERN_UPLOAD_KEEP",
     "LECTERN_UPLOAD_QUOTA",
     "LECTERN_FFMPEG",
+    *OBJECT_STORAGE,
+    "S3_REGION",
+    "S3_ACCESS_KEY_ID",
+    "S3_SECRET_ACCESS_KEY",
 )
 OURS = (
     "LECTERN_",
@@ -140,7 +145,10 @@ class System:
             "LECTERN_STATIC_ROOT": str(self.state.static),
             "LECTERN_RESOLVER": "127.0.0.1",  # never asked: the upstreams are addresses
             "LECTERN_PUBLIC_URL": self.public_url,
-            **{name: os.environ.get(name, "") for name in ("LECTERN_TRUSTED_PROXIES", "LECTERN_ALLOWED_ORIGINS")},
+            **{
+                name: os.environ.get(name, "")
+                for name in ("LECTERN_TRUSTED_PROXIES", "LECTERN_ALLOWED_ORIGINS", *OBJECT_STORAGE)
+            },
         }
         for name, short in {"core-api": "CORE", "stream-gateway": "STREAM", "chat-gateway": "CHAT"}.items():
             places[f"LECTERN_{short}_UPSTREAM"] = f"127.0.0.1:{self.ports[name]}"

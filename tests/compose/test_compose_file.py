@@ -164,11 +164,14 @@ def test_whom_nginx_believes_is_the_operators_to_say_and_the_services_believe_ng
         assert SERVICES["nginx"]["environment"][name] == SERVICES["core-api"]["environment"][name]
 
 
-def test_object_storage_gives_the_packager_a_way_out_and_nobody_else_one() -> None:
+def test_object_storage_gives_a_way_out_to_those_who_talk_to_it_alone() -> None:
     s3 = yaml.safe_load((ROOT / "deploy" / "compose" / "s3.yml").read_text())
-    assert s3["services"].keys() == {"core-api", "worker", "packager", "stream-gateway"}
-    assert {name for name, service in s3["services"].items() if "networks" in service} == {"packager"}
-    assert s3["services"]["packager"]["networks"] == ["data", "storage"]
-    for service in s3["services"].values():
+    assert s3["services"].keys() == {"core-api", "worker", "packager", "stream-gateway", "nginx"}
+    ways = {name: service["networks"] for name, service in s3["services"].items() if "networks" in service}
+    assert ways == {"packager": ["data", "storage"], "stream-gateway": ["edge", "data", "storage"]}
+    for name, service in s3["services"].items():
         assert service["environment"]["MEDIA_STORAGE"] == "s3"
+        if name == "nginx":  # the gateway signs what it fetches
+            assert not [variable for variable in service["environment"] if "KEY" in variable]
+            continue
         assert service["environment"]["S3_SECRET_ACCESS_KEY"].startswith("${S3_")  # the operator's, never one of ours

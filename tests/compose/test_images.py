@@ -84,4 +84,7 @@ def test_nginxs_entry_point_finds_the_script_that_writes_its_lists() -> None:
     text = (ROOT / "nginx/Dockerfile").read_text()
     assert "COPY --from=static /entrypoint /docker-entrypoint.d\n" in text
     assert "chmod 0755 /entrypoint/*" in text
-    assert [script.name for script in (ROOT / "nginx/entrypoint").iterdir()] == ["25-lectern-lists.sh"]
+    assert sorted(script.name for script in (ROOT / "nginx/entrypoint").iterdir()) == [
+        "25-lectern-lists.sh",
+        "26-lectern-storage.sh",
+    ]

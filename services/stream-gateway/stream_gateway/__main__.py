@@ -31,6 +31,7 @@ def main() -> None:
         log_config=None,
         proxy_headers=False,  # app.py does it, for LECTERN_TRUSTED_PROXIES
         server_header=False,
+        timeout_keep_alive=75,  # longer than nginx keeps a connection: it never finds one that has just been closed
         timeout_graceful_shutdown=10,
     )
 

@@ -64,6 +64,7 @@ class Playback:
     lesson: UUID
     package: Package
     valid_until: datetime
+    seen_at: datetime  # as the database knew it when it was asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +90,11 @@ SELECT CASE
          WHEN path IS NULL THEN 'not_found'
          ELSE 'yes'
        END AS verdict,
-       session_id, user_id, lesson_id, package_id, path, duration_s,
+       session_id, user_id, lesson_id, package_id, path, duration_s, last_seen_at,
        CASE WHEN user_id IS NULL OR watches_any THEN over_at ELSE least(over_at, entitled_until) END AS valid_until
   FROM (
     SELECT session.id AS session_id, session.user_id, session.lesson_id, session.package_id,
-           session.ended_at, session.end_reason, session.over_at,
+           session.ended_at, session.end_reason, session.over_at, session.last_seen_at,
            package.path, package.duration_s,
            coalesce(session.cookie_hash = %(cookie)s, false) AS by_cookie,
            coalesce(session.user_id = %(user)s, false) AS by_token,
@@ -249,7 +250,9 @@ async def _decide(database: Database, playback: UUID, secret: bytes | None, clai
             raise Problem(problems.TOKEN_INVALID)  # as anywhere else, whatever was asked for
         raise Problem(REFUSALS[verdict])
     package = Package(row["package_id"], row["path"], row["duration_s"])
-    return Playback(row["session_id"], row["user_id"], row["lesson_id"], package, row["valid_until"])
+    return Playback(
+        row["session_id"], row["user_id"], row["lesson_id"], package, row["valid_until"], row["last_seen_at"]
+    )
 
 
 def _token(claims: Claims | None) -> dict[str, object]:

@@ -10,6 +10,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from stream_gateway import logs, problems
 from stream_gateway.bodies import UPLOADS, SmallBodies
+from stream_gateway.files import Files
 from stream_gateway.gateway import Gateway
 from stream_gateway.origins import CrossOrigin
 from stream_gateway.routes import attachments, playback, service, uploads, watermark
@@ -49,4 +50,6 @@ def create_app(gateway: Gateway | None = None) -> FastAPI:
         app.add_middleware(CrossOrigin, origins=held.settings.allowed_origins)
     app.add_middleware(logs.Requests)
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(held.settings.trusted_proxies))
+    if held.settings.delivery == "accel":
+        app.add_middleware(Files, gateway=held)
     return app

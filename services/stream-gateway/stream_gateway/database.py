@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import select
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
@@ -17,6 +20,7 @@ Connection = AsyncConnection[DictRow]
 WAIT = 3.0  # seconds for a connection
 CHECK = 1.0  # seconds to find that a pooled one still lives
 ANSWER = 3.0  # seconds for everything that one request asks
+RECENT = 1.0  # seconds
 OPTIONS = "-c statement_timeout=2500 -c lock_timeout=2500 -c idle_in_transaction_session_timeout=10000"
 
 
@@ -54,6 +58,7 @@ class Database:
         async with self._pool.connection() as connection:
             with hang_up_after(ANSWER, connection):
                 yield connection
+            _used[connection] = time.monotonic()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -70,5 +75,24 @@ class Database:
 
 
 async def _check(connection: Connection) -> None:
+    """Asks the database over one that lay idle, or whose socket has something to say: a server that goes says so there.
+
+    One that was used a moment ago needs no question of its own before each query.
+    """
+    if _recently_used(connection) and not _has_something_to_say(connection):
+        return
     with hang_up_after(CHECK, connection):
         await AsyncConnectionPool.check_connection(connection)
+
+
+_used: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()  # when each last answered
+
+
+def _recently_used(connection: Connection) -> bool:
+    return time.monotonic() - _used.get(connection, float("-inf")) < RECENT
+
+
+def _has_something_to_say(connection: Connection) -> bool:
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))

@@ -6,14 +6,11 @@ aiofiles and not starlette's FileResponse, which answers a bad range as plain te
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
 import unicodedata
 from collections.abc import AsyncIterator
 from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
-from stat import S_ISREG
 from typing import Literal
 from urllib.parse import quote
 
@@ -25,6 +22,7 @@ from starlette.responses import Response, StreamingResponse
 from stream_gateway import problems
 from stream_gateway.access import Attachment, Package
 from stream_gateway.problems import Problem
+from stream_gateway.storage import Storage, stat
 
 LANGUAGE = r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,3}"
 IN_PACKAGE = re.compile(
@@ -52,24 +50,33 @@ TIMES_BITRATE = 4  # so that seeking and starting stay quick
 ONE_RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))")
 
 
+HEADERS = {  # of a file that nginx sends, by its suffix
+    suffix: [
+        (b"content-type", kind.encode()),
+        (b"cache-control", (ASK_AGAIN if suffix in CHANGING else KEEP).encode()),
+        (b"content-length", b"0"),
+    ]
+    for suffix, kind in TYPES.items()
+}
+
+
 class Delivery:
     """Answers with a file below the media root, for somebody who was found to be allowed to have it."""
 
-    def __init__(self, mode: Literal["accel", "direct"], media_root: Path) -> None:
+    def __init__(self, mode: Literal["accel", "direct"], media_root: Path, storage: Storage) -> None:
         self._mode = mode
         self._root = media_root
+        self._storage = storage
 
     async def send(self, request: Request, path: str, *, limit_rate: int | None = None) -> Response:
         """`path` is below the media root and made of ids and matched names. Raises Problem: 404, 416 (direct only)."""
-        suffix = Path(path).suffix
-        if not SAFE_PATH.fullmatch(path) or suffix not in TYPES:
-            raise Problem(problems.NOT_FOUND)
+        suffix = _known(path)
         headers = {"Content-Type": TYPES[suffix], "Cache-Control": ASK_AGAIN if suffix in CHANGING else KEEP}
         if self._mode == "direct":
             return await _direct(request, self._root / path, headers)
         if limit_rate is not None:
             headers["X-Accel-Limit-Rate"] = str(limit_rate)
-        return Response(headers=headers | {"X-Accel-Redirect": f"/_media/{path}"})
+        return Response(headers=headers | {"X-Accel-Redirect": self._storage.accel(path)})
 
     async def download(self, request: Request, file: Attachment) -> Response:
         """An attachment, to be saved and never shown: it is foreign content on the admin site's origin.
@@ -89,10 +96,14 @@ class Delivery:
             return await _direct(request, self._root / file.path, headers)
         return Response(headers=headers | {"X-Accel-Redirect": f"/_media/{file.path}"})
 
+    def headers(self, path: str) -> list[tuple[bytes, bytes]]:
+        """Those of `send`'s answer, for nginx to send the file. Raises Problem 404."""
+        return [*HEADERS[_known(path)], (b"x-accel-redirect", self._storage.accel(path).encode())]
+
     async def progressive(self, request: Request, package: Package) -> Response:
         """The MP4, at a rate that keeps one answer from outliving a refund by much."""
         path = f"{package.path}/progressive.mp4"
-        size = (await _stat(self._root / path)).st_size
+        size = await self._storage.size(path)
         rate = max(AT_LEAST, round(TIMES_BITRATE * size / max(package.duration_s, 1)))
         return await self.send(request, path, limit_rate=rate)
 
@@ -104,8 +115,16 @@ def disposition(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
+def _known(path: str) -> str:
+    """The suffix of a path that may be sent. Raises Problem 404."""
+    suffix = path[path.rfind(".") :]
+    if not SAFE_PATH.fullmatch(path) or suffix not in TYPES:
+        raise Problem(problems.NOT_FOUND)
+    return suffix
+
+
 async def _direct(request: Request, file: Path, headers: dict[str, str]) -> Response:
-    about = await _stat(file)
+    about = await stat(file)
     etag = f'"{about.st_mtime_ns:x}-{about.st_size:x}"'
     modified = formatdate(about.st_mtime, usegmt=True)
     headers |= {"ETag": etag, "Last-Modified": modified, "Accept-Ranges": "bytes"}
@@ -153,13 +172,3 @@ async def _read(file: Path, begin: int, end: int) -> AsyncIterator[bytes]:
         while begin < end and (chunk := await source.read(min(CHUNK, end - begin))):
             begin += len(chunk)
             yield chunk
-
-
-async def _stat(file: Path) -> os.stat_result:
-    try:
-        about = await asyncio.to_thread(file.stat)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise Problem(problems.NOT_FOUND) from error
-    if not S_ISREG(about.st_mode):
-        raise Problem(problems.NOT_FOUND)
-    return about

@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from stream_gateway import erasure, retention
+from stream_gateway import erasure, logs, retention
 from stream_gateway.access import Playback
 from stream_gateway.database import Database
 from stream_gateway.delivery import Delivery
 from stream_gateway.freshness import ChangeListener, YesCache
-from stream_gateway.manifest import Masters
 from stream_gateway.sessions import LastSeen
 from stream_gateway.settings import Settings
+from stream_gateway.storage import ObjectStorage, Storage, Volume
 from stream_gateway.sweep import Sweep
 from stream_gateway.uploads.actions import Uploads
 from stream_gateway.uploads.files import UploadFiles
@@ -37,8 +37,8 @@ class Gateway:
         self.forgetting = Sweep("forgetting", lambda: retention.forget_old(self.database, days), retention.EVERY)
         self.erasures = Sweep("erasures", self._erase, settings.erasure_sweep)
         self.listener = ChangeListener(settings.database_url, [self.playing], lambda _user: self.erasures.wake())
-        self.delivery = Delivery(settings.delivery, settings.media_root)
-        self.masters = Masters(settings.media_root)
+        self.storage: Storage = ObjectStorage(settings.bucket) if settings.bucket else Volume(settings.media_root)
+        self.delivery = Delivery(settings.delivery, settings.media_root, self.storage)
         self.last_seen = LastSeen(self.database)
         self.uploads = Uploads(self.database, UploadFiles(settings.uploads_root), settings.upload_limits)
         self.expiries = Sweep("uploads", self.uploads.sweep, UPLOADS_EVERY)
@@ -59,6 +59,7 @@ class Gateway:
         finally:
             await _end(tasks)
             await self.last_seen.settle()
+            logs.LINES.write()
             await self.database.close()
 
     async def _erase(self) -> None:

@@ -8,17 +8,11 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import UUID
 
-import aiofiles
-
-from stream_gateway import problems
 from stream_gateway.database import Database
-from stream_gateway.problems import Problem
 
 GROUP = "captions"
-KEPT_MASTERS = 1000
 NOT_QUOTABLE = re.compile(r'["\x00-\x1f\x7f]')  # in a quoted string of a playlist
 
 
@@ -29,27 +23,6 @@ class Caption:
     language: str
     label: str
     path: str
-
-
-class Masters:
-    """The packages' own master playlists, kept in memory: a package never changes."""
-
-    def __init__(self, media_root: Path) -> None:
-        self._root = media_root
-        self._kept: dict[str, str] = {}
-
-    async def read(self, package_path: str) -> str:
-        """Raises Problem 404 where the package has none."""
-        if package_path not in self._kept:
-            try:
-                async with aiofiles.open(self._root / package_path / "master.m3u8", encoding="utf-8") as file:
-                    text = await file.read()
-            except FileNotFoundError as error:
-                raise Problem(problems.NOT_FOUND) from error
-            if len(self._kept) >= KEPT_MASTERS:
-                self._kept.clear()
-            self._kept[package_path] = text
-        return self._kept[package_path]
 
 
 async def captions_of(database: Database, lesson: UUID) -> list[Caption]:

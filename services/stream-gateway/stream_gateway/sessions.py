@@ -75,11 +75,12 @@ async def open_progressive(database: Database, start: Start, claims: Claims, cli
             raise Problem(problems.PLAYBACK_SUPERSEDED)
         if last and last["playing"]:
             package = Package(last["package_id"], last["path"], last["duration_s"])
-            return Playback(last["id"], claims.user, start.lesson, package, _sooner(last["over_at"], start.valid_until))
+            until = _sooner(last["over_at"], start.valid_until)
+            return Playback(last["id"], claims.user, start.lesson, package, until, last["last_seen_at"])
         await _make_room(connection, claims.user, limit)
         opened = await _insert(connection, "progressive", start, claims, client)
         until = _sooner(opened.expires_at, start.valid_until)
-        return Playback(opened.id, claims.user, start.lesson, start.package, until)
+        return Playback(opened.id, claims.user, start.lesson, start.package, until, datetime.now(UTC))
 
 
 async def end_session(database: Database, playback: UUID, reason: Literal["viewer", "access_ended"]) -> None:
@@ -102,9 +103,9 @@ class LastSeen:
         self._noted: dict[UUID, float] = {}
         self._running: set[asyncio.Task[None]] = set()
 
-    def note(self, playback: UUID) -> None:
-        now = time.monotonic()
-        if now - self._noted.get(playback, float("-inf")) < SEEN_EVERY:
+    def note(self, playing: Playback) -> None:
+        now, playback = time.time(), playing.id
+        if now - max(self._noted.get(playback, 0.0), playing.seen_at.timestamp()) < SEEN_EVERY:
             return
         if len(self._noted) > 50_000:
             self._noted.clear()
@@ -178,7 +179,7 @@ async def _check_previews(connection: Connection, client: Client) -> None:
 async def _last_progressive(connection: Connection, start: Start, claims: Claims) -> DictRow | None:
     last = await connection.execute(
         """
-        SELECT session.id, session.over_at, session.package_id, package.path, package.duration_s,
+        SELECT session.id, session.over_at, session.last_seen_at, session.package_id, package.path, package.duration_s,
                session.ended_at IS NULL AND session.over_at > now() AS playing,
                session.end_reason = 'superseded' AND session.ended_at > now() - %(while)s AS superseded
           FROM playback_session AS session

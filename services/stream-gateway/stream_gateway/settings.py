@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from stream_gateway.s3 import Bucket
 from stream_gateway.uploads.limits import Limits
 
 EX_CONFIG = 78  # sysexits.h: configuration error
@@ -189,6 +190,31 @@ class Settings(Environment):
         validation_alias="DELIVERY",
         description='"accel" (nginx sends the bytes) or "direct" (this process does)',
     )
+    media_storage: Literal["local", "s3"] = Field(
+        "local",
+        validation_alias="MEDIA_STORAGE",
+        description='"local" (packages lie below LECTERN_MEDIA_ROOT) or "s3" (in object storage: the S3_… variables)',
+    )
+    s3_endpoint_url: Annotated[str, AfterValidator(_origin)] | None = Field(
+        None,
+        validation_alias="S3_ENDPOINT_URL",
+        description="the S3-compatible store, https://s3.eu-central-1.amazonaws.com",
+    )
+    s3_bucket: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        validation_alias="S3_BUCKET",
+        description="the bucket's name",
+    )
+    s3_region: str = Field(
+        "us-east-1", pattern=r"^[a-z0-9-]+$", validation_alias="S3_REGION", description="the bucket's region, us-east-1"
+    )
+    s3_access_key_id: str | None = Field(
+        None, validation_alias="S3_ACCESS_KEY_ID", description="the id of a key that may read the bucket"
+    )
+    s3_secret_access_key: str | None = Field(
+        None, validation_alias="S3_SECRET_ACCESS_KEY", description="the secret of that key"
+    )
     erasure_sweep: float = Field(
         60,
         gt=0,
@@ -206,6 +232,25 @@ class Settings(Environment):
     workers: int = Field(
         1, ge=1, le=64, validation_alias="LECTERN_WORKERS", description="a number from 1 to 64: worker processes"
     )
+
+    @model_validator(mode="after")
+    def _storage_is_whole(self) -> Self:
+        if self.media_storage == "s3":
+            needed = ("s3_endpoint_url", "s3_bucket", "s3_access_key_id", "s3_secret_access_key")
+            if missing := [self._line(name.upper(), "missing") for name in needed if not getattr(self, name)]:
+                raise ConfigurationError("\n".join(missing))
+            if self.delivery == "direct":
+                raise ConfigurationError(
+                    'DELIVERY is direct: with MEDIA_STORAGE=s3 it should be "accel", nginx fetches the bytes.'
+                )
+        return self
+
+    @property
+    def bucket(self) -> Bucket | None:
+        if self.media_storage == "local":
+            return None
+        name, endpoint = self.s3_bucket or "", self.s3_endpoint_url or ""
+        return Bucket(endpoint, name, self.s3_region, self.s3_access_key_id or "", self.s3_secret_access_key or "")
 
     @property
     def upload_limits(self) -> Limits:

@@ -17,6 +17,7 @@ from stream_gateway.verifier import Claims, KeysUnavailable, TokenInvalid
 
 COOKIE = "lectern_playback"
 DOWNLOAD_COOKIE = "lectern_download"
+REFUSAL = "refusal"  # in the request's state: what files.py found, for the route to say
 
 # For the OpenAPI document; what they let through is decided below.
 documented_bearer = HTTPBearer(auto_error=False, scheme_name="Bearer", bearerFormat="JWT")
@@ -77,6 +78,8 @@ async def let_in(request: Request, gateway: Gateway, playback: UUID, claims: Cla
     """The session, for whoever may have its files now. Raises Problem: 401, 403, 404, 409."""
     cookie = request.cookies.get(COOKIE)
     try:
+        if refusal := getattr(request.state, REFUSAL, None):
+            raise refusal
         playing = await access.may_have_bytes(gateway.database, gateway.playing, playback, cookie, claims)
     except AccessLost:
         await sessions.end_session(

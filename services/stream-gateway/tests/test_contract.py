@@ -96,7 +96,7 @@ async def test_an_error_nobody_expected_is_a_problem_and_a_log_line(
     client: Client, alice: Person, lesson: Lesson, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     started = await client.start(alice, lesson)
-    monkeypatch.setattr(client.gateway.masters, "read", None)
+    monkeypatch.setattr(client.gateway.storage, "text", None)
     logs.configure("info")  # to the captured stdout
     answer = await client.get(started["manifest_url"], headers={"X-Request-ID": "0123456789abcdef"})
     assert code(answer) == (500, "internal_error")

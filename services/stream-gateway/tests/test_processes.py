@@ -76,6 +76,10 @@ def run(command: str, **changes: str | None) -> subprocess.CompletedProcess[str]
         ("LECTERN_TRUSTED_PROXIES", "10.0.0.0/8, nginx", "LECTERN_TRUSTED_PROXIES is malformed"),
         ("LECTERN_ALLOWED_ORIGINS", "*", "LECTERN_ALLOWED_ORIGINS is malformed"),
         ("LECTERN_PORT_INTERNAL", "eight", "LECTERN_PORT_INTERNAL is malformed"),
+        ("LECTERN_PLAYBACK_AUDIT_DAYS", "0", "LECTERN_PLAYBACK_AUDIT_DAYS is malformed: it should be a number of days"),
+        ("MEDIA_STORAGE", "cloud", 'MEDIA_STORAGE is malformed: it should be "local"'),
+        ("S3_BUCKET", "My Bucket", "S3_BUCKET is malformed"),
+        ("S3_ENDPOINT_URL", "s3.example.org", "S3_ENDPOINT_URL is malformed: it should be the S3-compatible store"),
         ("DATABASE_URL_FILE", "/nowhere/secret", "DATABASE_URL and DATABASE_URL_FILE are both given"),
     ],
 )
@@ -160,7 +164,7 @@ class Server:
 def serving(**changes: str) -> Iterator[tuple[Server, subprocess.Popen[str]]]:
     from deploy.embedded.postgres import free_port
 
-    server = Server(free_port())
+    server = Server(int(changes.pop("LECTERN_PORT_INTERNAL", 0)) or free_port())
     process = subprocess.Popen(
         [sys.executable, "-m", "stream_gateway"],
         cwd=SERVICE,

@@ -121,7 +121,7 @@ async def get_file(
     """A file of the session's package, or of the lesson's captions."""
     playing = await let_in(request, gateway, playback, claims)
     answer = await _file(request, gateway, playing, file)
-    gateway.last_seen.note(playback)
+    gateway.last_seen.note(playing)
     return answer
 
 
@@ -168,14 +168,14 @@ async def get_video(lesson: UUID, request: Request, gateway: TheGateway, claims:
     key = (lesson, claims.user, claims.generation, claims.session)
     playing = await access.yes(gateway.playing, key, decide)
     answer = await gateway.delivery.progressive(request, playing.package)
-    gateway.last_seen.note(playing.id)
+    gateway.last_seen.note(playing)
     return answer
 
 
 async def _file(request: Request, gateway: Gateway, playing: Playback, name: str) -> Response:
     """`name` is used only where it matched entirely; paths are made of what the database says."""
     if name == "master.m3u8":
-        master = await gateway.masters.read(playing.package.path)
+        master = await gateway.storage.text(f"{playing.package.path}/master.m3u8")
         return _playlist(with_captions(master, await captions_of(gateway.database, playing.lesson)))
     if name == "progressive.mp4":
         return await gateway.delivery.progressive(request, playing.package)

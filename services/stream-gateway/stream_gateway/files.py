@@ -1,0 +1,96 @@
+"""The way of nearly every request: a file of a playback, answered without the framework.
+
+FastAPI's routing, dependencies and responses, and a log event each, cost several times what the decision costs
+(`make bench ARGS=streaming`). What is not quite ordinary here goes on to the route of the same address
+(routes/playback.py), and so does every refusal, which is rendered there: the rules are the same, and stand once.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from uuid import UUID
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from stream_gateway import access, logs, metrics
+from stream_gateway.delivery import IN_PACKAGE
+from stream_gateway.gateway import Gateway
+from stream_gateway.problems import DATABASE_AWAY, Problem
+from stream_gateway.verifier import Claims, KeysUnavailable, TokenInvalid
+from stream_gateway.viewer import COOKIE, REFUSAL
+
+ROUTE = "/stream/v1/p/{playback}/{file:path}"
+ASKED = re.compile(
+    rf"/stream/v1/p/([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})/(?!progressive)({IN_PACKAGE.pattern})"
+)
+SECRET = re.compile(rb"(?:^|; )" + COOKIE.encode() + rb"=([A-Za-z0-9_-]+)(?:$|; )")  # as sessions.py makes them
+
+
+class NotOrdinary(Exception):
+    """For the route to look at."""
+
+
+class Files:
+    """ASGI middleware around everything else. Only where nginx sends the bytes: `direct` is for developing."""
+
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+        self.app, self.gateway = app, gateway
+        self.varying = [(b"vary", b"Origin")] if gateway.settings.allowed_origins else []
+        self.duration = metrics.DURATION.labels(ROUTE)
+        self.answered = {method: metrics.REQUESTS.labels(method, ROUTE, 200) for method in ("GET", "HEAD")}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = scope["type"] == "http" and scope["method"] in self.answered and ASKED.fullmatch(scope["path"])
+        if not asked:
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        try:
+            headers, user = await self._decide(UUID(asked[1]), asked[2], scope["headers"])
+        except NotOrdinary:
+            await self.app(scope, receive, send)
+            return
+        except (Problem, *DATABASE_AWAY) as refusal:
+            scope.setdefault("state", {})[REFUSAL] = refusal  # so that nothing is asked twice
+            await self.app(scope, receive, send)
+            return
+        request_id = logs.request_id(scope)
+        headers += ((b"x-request-id", request_id.encode()), *self.varying)
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+        seconds = time.perf_counter() - began
+        self.answered[scope["method"]].inc()
+        self.duration.observe(seconds)
+        logs.LINES.request(request_id, scope["method"], scope["path"], seconds, user)
+
+    async def _decide(
+        self, playback: UUID, name: str, headers: list[tuple[bytes, bytes]]
+    ) -> tuple[list[tuple[bytes, bytes]], UUID | None]:
+        cookie, claims = self._who(headers)
+        playing = await access.may_have_bytes(self.gateway.database, self.gateway.playing, playback, cookie, claims)
+        answer = self.gateway.delivery.headers(f"{playing.package.path}/{name}")
+        self.gateway.last_seen.note(playing)
+        return answer, playing.user
+
+    def _who(self, headers: list[tuple[bytes, bytes]]) -> tuple[str | None, Claims | None]:
+        """The cookie's secret and the token's claims. Raises NotOrdinary for whatever takes a second look."""
+        cookie, claims = None, None
+        for name, value in headers:
+            if name == b"cookie":
+                if cookie is not None or value.count(COOKIE.encode()) != 1 or not (found := SECRET.search(value)):
+                    raise NotOrdinary
+                cookie = found[1].decode()
+            elif name == b"authorization":
+                claims = self._claims(value)
+            elif name == b"origin":
+                raise NotOrdinary
+        return cookie, claims
+
+    def _claims(self, authorization: bytes) -> Claims:
+        if not authorization.startswith(b"Bearer "):
+            raise NotOrdinary
+        try:
+            return self.gateway.verifier.check(authorization[7:].strip().decode("latin-1"))
+        except (TokenInvalid, KeysUnavailable) as error:
+            raise NotOrdinary from error
