@@ -16,6 +16,8 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from courses.models import Course
+from learning.certificates import do_issue
+from learning.reviews import do_review
 from tests.access.test_routes import declared
 from tests.conftest import Api, person
 from tests.factories import grant, lessons_of, make_course
@@ -53,6 +55,8 @@ def body_for(line: dict[str, str], course: Course) -> dict[str, Any]:
         ("POST", "/api/v1/sections/{section}/lessons/"): {"title": "Crust", "kind": "article"},
         ("PATCH", "/api/v1/lessons/{lesson}/"): {"title": "Crust"},
         ("PUT", "/api/v1/lessons/{lesson}/progress/"): {"position_s": 0, "watched": [], "client_time": now},
+        ("POST", "/api/v1/courses/{slug}/reviews/"): {"rating": 5},
+        ("PATCH", "/api/v1/reviews/{pk}/"): {"rating": 5},
     }
     return bodies.get((line["method"], line["route"]), {})
 
@@ -87,6 +91,9 @@ def test_each_gets_what_the_matrix_says(course: Course, clients: dict[str, Clien
     attachment = lesson.attachments.create(name="notes.txt", **kept)
     values = {"slug": course.slug, "section": str(lesson.section_id), "lesson": str(lesson.pk), "language": "en"}
     values["attachment"] = str(attachment.pk)
+    enrolled = course.enrolments.get(user__username="enrolled").user
+    values["pk"] = str(do_review(enrolled, course, rating=4, text="").pk)
+    values["code"] = do_issue(enrolled, course).code
     body = json.dumps(body_for(line, course))
     answers = {}
     for name, client in clients.items():
