@@ -73,12 +73,12 @@ def _unnamed(where: Store, top: str, named: Iterable[str]) -> Iterator[str]:
 
 
 def _not_taken_yet() -> set[str]:
-    """Uploads that are still the stream gateway's, which forgets them itself."""
+    """Uploads that are still the stream gateway's, which removes them itself."""
     if connection.vendor != "postgresql":
         return set()
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT id FROM stream_published.upload")
+            cursor.execute("SELECT id FROM stream_published.upload WHERE taken_at IS NULL")
             return {str(found) for (found,) in cursor.fetchall()}
     except ProgrammingError:  # its migrations were not run yet
         return set()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import uuid
 from base64 import b64encode
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
+from django.utils import timezone
 
 from accounts.models import User
 from audit.models import Event
-from media.models import VideoAsset
+from media import leftovers
+from media.models import Leftover, VideoAsset
 from media.uploads import do_take_upload
 from published.queries import held_about
 from tests import environment
@@ -120,6 +123,22 @@ def test_a_queue_that_fails_leaves_the_upload_as_it_was(uploads, ines, monkeypat
     with pytest.raises(TypeError):
         do_take_upload(lesson, number, ines)
     assert (VideoAsset.objects.count(), uploads.taken(number)) == (0, False)
+
+
+def test_files_of_taken_uploads_are_cores_to_remove_and_others_are_not(uploads, ines, settings, tmp_path):
+    settings.UPLOADS_ROOT, settings.MEDIA_ROOT = tmp_path, tmp_path / "media"
+    (tmp_path / "received").mkdir()
+    kept, waiting, deleted = uploads.of(ines), uploads.of(ines, finished=False), uploads.of(ines)
+    for number in (kept, waiting, deleted):
+        (tmp_path / "received" / str(number)).write_bytes(b"video")
+    do_take_upload(video_lesson(ines), kept, ines)
+    gone = video_lesson(ines, "plane")
+    do_take_upload(gone, deleted, ines)
+    gone.delete()
+    leftovers.collect()
+    Leftover.objects.update(noticed_at=timezone.now() - timedelta(days=8))
+    leftovers.collect()
+    assert {file.name for file in (tmp_path / "received").iterdir()} == {str(kept), str(waiting)}
 
 
 def test_without_the_gateways_migrations_it_is_not_possible_now(committed_db, api, ines):
