@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "courses",
     "learning",
     "media",
+    "archives",
     "wallet",
     "payments",
     "support",

@@ -15,6 +15,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("", include("privacy.urls")),
+    path("", include("archives.urls")),  # before courses: its courses/import/ is no course
     path("", include("courses.urls")),
     path("", include("learning.urls")),
     path("", include("media.urls")),

@@ -17,13 +17,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from django.conf import settings
 
-from media.folders import FILE_MODE, flush, make_folder
-
-PIECE = 1 << 20  # bytes read at a time
+from media.folders import FILE_MODE, flush, make_folder, pieces_of
 
 
 @dataclass(frozen=True)
@@ -52,9 +49,14 @@ def drop(path: str) -> None:
         file.parent.rmdir()
 
 
-def pieces_of(file: IO[bytes]) -> Iterator[bytes]:
-    while piece := file.read(PIECE):
-        yield piece
+def check_kept(path: str) -> None:
+    """Raises FileNotFoundError."""
+    (Path(settings.MEDIA_ROOT) / path).stat()
+
+
+def read_kept(path: str) -> Iterator[bytes]:
+    """The pieces of a file that was kept. Raises FileNotFoundError."""
+    return pieces_of((Path(settings.MEDIA_ROOT) / path).open("rb"))
 
 
 def _keep(below: Path, suffix: str, pieces: Iterable[bytes]) -> Kept:

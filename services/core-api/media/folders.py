@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 FOLDER_MODE = 0o755
 FILE_MODE = 0o644
+PIECE = 1 << 20  # bytes read at a time
 
 
 def make_folder(folder: Path) -> None:
@@ -27,3 +30,10 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def pieces_of(file: IO[bytes]) -> Iterator[bytes]:
+    """Its content, and closes it."""
+    with file:
+        while piece := file.read(PIECE):
+            yield piece

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
-from media.folders import FILE_MODE, flush, make_folder
+from media.folders import FILE_MODE, flush, make_folder, pieces_of
 from media.packaging import FACTS, Facts
 from media.stores import facts_of
 
@@ -47,6 +48,9 @@ class LocalStore:
             flush(target.parent)
         finally:
             aside.unlink(missing_ok=True)
+
+    def read(self, path: str) -> Iterator[bytes]:
+        return pieces_of((self._root / path).open("rb"))
 
     def remove(self, path: str) -> None:
         target = self._root / path

@@ -18,8 +18,7 @@ from rest_framework.parsers import BaseParser, DataAndFiles, MultiPartParser
 from rest_framework.request import Request
 
 from config.problems import Invalid, Malformed, Unavailable
-from media.course_files import PIECE
-from media.folders import make_folder
+from media.folders import PIECE, make_folder
 
 NO_ROOM = "The server has no room for the file. Tell its operator, then try again."
 ABANDONED_S = 24 * 3600

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from media.renditions import Rendition, Timing
@@ -36,30 +37,57 @@ def read(playlist: Path) -> Track:
     return Track([(name, float(seconds), (playlist.parent / name).stat().st_size) for seconds, name in entries])
 
 
+@dataclass(frozen=True)
+class Variant:
+    """One track of pictures, as master.m3u8 names it."""
+
+    name: str
+    width: int
+    height: int
+    track: Track
+    codec: str
+
+
 def h264_codec(init: Path) -> str:
+    return h264_codec_of(init.read_bytes())
+
+
+def h264_codec_of(data: bytes) -> str:
     """The CODECS name of an H.264 track, from the decoder configuration in its initialisation segment (RFC 6381)."""
-    data = init.read_bytes()
     configuration = data.index(b"avcC") + 4
     return "avc1." + data[configuration + 1 : configuration + 4].hex().upper()
 
 
 def master(folder: Path, renditions: list[Rendition], timing: Timing, has_audio: bool) -> str:
     """The text of master.m3u8 for the tracks in `folder`."""
+    variants = [
+        Variant(
+            each.name,
+            each.width,
+            each.height,
+            read(folder / f"{each.name}.m3u8"),
+            h264_codec(folder / f"{each.name}-init.mp4"),
+        )
+        for each in renditions
+    ]
+    return compose(variants, timing.rate, read(folder / "audio.m3u8") if has_audio else None)
+
+
+def compose(variants: list[Variant], rate: Fraction, sound: Track | None) -> str:
+    """The text of master.m3u8. `rate`: frames a second; `sound`: None for a silent video."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
-    audio = read(folder / "audio.m3u8") if has_audio else Track([])
-    if has_audio:
+    audio = sound or Track([])
+    if sound:
         group = 'TYPE=AUDIO,GROUP-ID="audio",NAME="Sound",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio.m3u8"'
         lines.append(f"#EXT-X-MEDIA:{group}")
-    for rendition in renditions:
-        video = read(folder / f"{rendition.name}.m3u8")
-        codecs = [h264_codec(folder / f"{rendition.name}-init.mp4"), *([AUDIO_CODEC] if has_audio else [])]
+    for each in variants:
         attributes = [
-            f"BANDWIDTH={video.peak + audio.peak}",
-            f"AVERAGE-BANDWIDTH={video.average + audio.average}",
-            f'CODECS="{",".join(codecs)}"',
-            f"RESOLUTION={rendition.width}x{rendition.height}",
-            f"FRAME-RATE={float(timing.rate):.3f}",
-            *(['AUDIO="audio"'] if has_audio else []),
+            f"BANDWIDTH={each.track.peak + audio.peak}",
+            f"AVERAGE-BANDWIDTH={each.track.average + audio.average}",
+            f'CODECS="{",".join([each.codec, *([AUDIO_CODEC] if sound else [])])}"',
+            f"RESOLUTION={each.width}x{each.height}",
+            f"FRAME-RATE={float(rate):.3f}",
+            *(['AUDIO="audio"'] if sound else []),
         ]
-        lines += [f"#EXT-X-STREAM-INF:{','.join(attributes)}", f"{rendition.name}.m3u8"]
+        lines += [f"#EXT-X-STREAM-INF:{','.join(attributes)}", f"{each.name}.m3u8"]
     return "\n".join(lines) + "\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import boto3
@@ -12,8 +12,10 @@ from boto3.exceptions import S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.response import StreamingBody
 
 from media import ffmpeg
+from media.folders import PIECE
 from media.packaging import FACTS, Facts
 from media.stores import StoreFailed, facts_of
 
@@ -113,6 +115,11 @@ class S3Store:
             content_type = CONTENT_TYPES[Path(path).suffix]
             self._client.put_object(Bucket=self._bucket, Key=path, Body=data, ContentType=content_type)
 
+    def read(self, path: str) -> Iterator[bytes]:
+        with _as_store_failed(f"reading of {path}"):
+            answer = self._client.get_object(Bucket=self._bucket, Key=path)
+        return _pieces_of(answer["Body"], path)
+
     def remove(self, path: str) -> None:
         """package.json first, so that half a removal leaves no package behind."""
         with _as_store_failed(f"removal of {path}"):
@@ -162,3 +169,8 @@ def _as_store_failed(what: str) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError, S3UploadFailedError) as error:
         raise StoreFailed(f"{what}: {error}") from error
+
+
+def _pieces_of(body: StreamingBody, path: str) -> Iterator[bytes]:
+    with _as_store_failed(f"reading of {path}"), closing(body):
+        yield from body.iter_chunks(PIECE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +28,9 @@ class Store(Protocol):
 
     def write(self, path: str, data: bytes) -> None:
         """A file of its own, whole and lasting when this returns."""
+
+    def read(self, path: str) -> Iterator[bytes]:
+        """The pieces of a file, which is opened at once: FileNotFoundError is raised here, not half-way."""
 
     def remove(self, path: str) -> None:
         """What is at `path` and below. Nothing there is well too."""

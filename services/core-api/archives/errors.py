@@ -1,0 +1,42 @@
+"""What this app refuses, and the list of what is wrong with an archive."""
+
+from __future__ import annotations
+
+from config.problems import Conflict, Problem
+
+MOST_TOLD = 1000
+
+
+class ArchiveInvalid(Problem):
+    status, code, title = 422, "archive_invalid", "Archive not importable"
+    detail = "Nothing was imported: `errors` names what is wrong with the archive, each with its place."
+
+
+class FilesMissing(Conflict):
+    code, title = "files_missing", "Files missing"
+    detail = "Some of the course's files are not in storage, so it cannot be exported: `errors` names the lessons."
+
+
+class Problems:
+    """Sentences by the place that they are about, such as `sections[2].lessons[0].captions.de`."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, list[str]] = {}
+        self._count = 0
+
+    def add(self, where: str, sentence: str) -> None:
+        self._count += 1
+        if self._count <= MOST_TOLD:
+            self.found.setdefault(where, []).append(sentence)
+        elif self._count == MOST_TOLD + 1:
+            self.found.setdefault("archive", []).append(
+                f"There are more than {MOST_TOLD} problems; these are the first."
+            )
+
+    def __bool__(self) -> bool:
+        return bool(self.found)
+
+    def raise_if_any(self) -> None:
+        """Raises ArchiveInvalid."""
+        if self.found:
+            raise ArchiveInvalid(errors=self.found)
