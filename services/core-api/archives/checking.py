@@ -14,8 +14,8 @@ from archives.errors import Problems
 from archives.foreign_packages import Checked, NotOurs, check_package
 from media.captions import LARGEST as LARGEST_CAPTION
 from media.captions import CaptionRefused, to_webvtt
-from media.folders import pieces_of
 from media.file_actions import LARGEST_ATTACHMENT
+from media.folders import pieces_of
 from media.posters import LARGEST as LARGEST_POSTER
 from media.posters import PosterRefused, to_poster
 

@@ -146,6 +146,9 @@ class TagsField(serializers.ListField):
             raise serializers.ValidationError(f"There is no such tag: {', '.join(unknown)}.")
         return list(found.values())
 
+    def to_representation(self, tags: Any) -> list[str]:
+        return [tag.slug for tag in tags.all()]
+
 
 class CourseChange(serializers.ModelSerializer[Course]):
     """What an author may say of a course; its address is chosen once."""

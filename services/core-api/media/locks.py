@@ -26,10 +26,12 @@ def lock_file(path: Path) -> Iterator[bool]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         held = _locked(descriptor, path)
-        yield held
-        if held:
-            with suppress(OSError):  # Windows removes no open file
-                path.unlink()
+        try:
+            yield held
+        finally:
+            if held:
+                with suppress(OSError):  # Windows removes no open file
+                    path.unlink()
     finally:
         os.close(descriptor)
 

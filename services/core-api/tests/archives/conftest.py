@@ -11,6 +11,7 @@ import zipfile
 import pytest
 from PIL import Image
 
+from courses.models import Tag
 from media.actions import do_set_caption
 from media.file_actions import do_add_attachment, do_set_poster
 from media.packaging import Facts
@@ -45,7 +46,7 @@ def playlist(track):
 MASTER = (
     "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n"
     '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="Sound",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio.m3u8"\n'
-    '#EXT-X-STREAM-INF:BANDWIDTH=1120,AVERAGE-BANDWIDTH=248,CODECS="avc1.64001E,mp4a.40.2",RESOLUTION=640x360,'
+    '#EXT-X-STREAM-INF:BANDWIDTH=1024,AVERAGE-BANDWIDTH=512,CODECS="avc1.64001E,mp4a.40.2",RESOLUTION=640x360,'
     'FRAME-RATE=29.970,AUDIO="audio"\nvideo-360.m3u8\n'
 )
 PACKAGE = {
@@ -84,8 +85,9 @@ def media_root(tmp_path, settings):
 def baking(database, media_root, ines, tmp_path):
     """Two sections; a poster, an article, a video with captions, two files."""
     course = make_course(sections=2, lessons=1, instructor=ines, price=7, level="advanced")
+    course.tags.set([Tag.objects.get_or_create(slug=slug, defaults={"name": slug})[0] for slug in ("bread", "yeast")])
     do_set_poster(course, io.BytesIO(picture()), 100)
-    video = make_lesson(course.sections.first(), 2, kind="video", title="Kneading")
+    video = make_lesson(course.sections.first(), 2, kind="video", title="Kneading", opens_after_days=3)
     put_package(video, tmp_path)
     do_set_caption(video, "de", SRT, "Deutsch, wörtlich")
     files = make_lesson(course.sections.last(), 2, kind="file", title="Recipes", is_preview=True)

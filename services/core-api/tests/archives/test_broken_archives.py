@@ -12,9 +12,9 @@ import tracemalloc
 import zipfile
 
 import pytest
-
 from archives import container, contents
 from archives.checking import check_archive
+
 from courses.models import Course
 from tests.archives.conftest import INIT, PACKAGE, SRT, archive_of, box, files_of, minimal, named, picture
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
+from archives.duplicating import do_duplicate
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from archives.duplicating import do_duplicate
 from courses.models import Course, Lesson
 from media.models import Attachment, Caption, Package
 from tests.archives.conftest import files_of
@@ -19,7 +18,7 @@ def outline(course):
             section.title,
             [
                 (
-                    *(lesson.title, lesson.kind, lesson.body, lesson.is_preview),
+                    *(lesson.title, lesson.kind, lesson.body, lesson.is_preview, lesson.opens_after_days),
                     [(c.language, c.label, c.path) for c in lesson.captions.all()],
                     [(a.name, a.content_type, a.size_bytes, a.path) for a in lesson.attachments.all()],
                     [(p.path, p.duration_s) for p in lesson.packages.filter(is_current=True)],
@@ -43,6 +42,7 @@ def test_a_copy_has_what_its_author_made_and_shares_the_files(api, ines, alice, 
     assert outline(copy) == outline(baking)
     assert files_of(media_root) == before
     assert list(copy.instructors.all()) == [ines]
+    assert list(copy.tags.all()) == list(baking.tags.all()) != []
     assert not copy.enrolments.exists()
     assert copy.published_at is None
     again = api.as_(ines).post("/api/v1/courses/baking/duplicate/", {"title": "Buns", "slug": "buns"}).json()
