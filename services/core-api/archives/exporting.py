@@ -51,8 +51,11 @@ def make_export(course: Course) -> Export:
     export = Export({"format": FORMAT, "version": VERSION, "exported_at": timezone.now()})
     export.document["course"] = {"slug": course.slug, **CourseChange(course).data}
     missing: list[str] = []
-    if course.poster:
-        export.document["poster"] = _whole(export, "poster.jpg", course.poster, read_kept)
+    if poster := Course.objects.values_list("poster", flat=True).get(pk=course.pk):
+        try:
+            export.document["poster"] = _whole(export, "poster.jpg", poster, read_kept)
+        except OSError:
+            missing.append("The course's poster is not in storage.")
     lessons = (
         Lesson.objects.filter(section__course=course)
         .prefetch_related("captions", "attachments")
@@ -68,7 +71,7 @@ def make_export(course: Course) -> Export:
             continue
         by_section.setdefault(lesson.section_id, []).append(told)
     if missing:
-        raise FilesMissing(errors={"lessons": missing})
+        raise FilesMissing(errors={"files": missing})
     export.document["sections"] = [
         _said(SectionChange(section), OF_SECTION) | {"lessons": by_section.get(section.pk, [])}
         for section in Section.objects.filter(course=course)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from archives.admin import ArchivesAdmin
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
@@ -101,7 +102,7 @@ class LessonInline(OutlineInline):
 
 
 @admin.register(Course)
-class CourseAdmin(OfCourses):
+class CourseAdmin(ArchivesAdmin, OfCourses):
     list_display = ["title", "status", "price", "category", "level", "language", "published_at"]
     list_filter = ["status", "category", "level", "language"]
     list_select_related = ["category"]
@@ -110,7 +111,7 @@ class CourseAdmin(OfCourses):
     readonly_fields = ["status", "published_at"]
     raw_id_fields = ["instructors"]
     inlines = [SectionInline]
-    actions = ["publish", "withdraw"]
+    actions = ["publish", "withdraw", "duplicate"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Course | None = None) -> list[str]:
         """A course's address is chosen once, and its instructors by others."""
