@@ -1,7 +1,7 @@
 """Packages of video that another Lectern made: taken as they are only where each byte of theirs is of a kind that ours has.
 
 Nothing in them is believed: names are matched entirely, playlists are read and written anew, pictures are decoded,
-and the films' files must be chains of MP4 boxes (deploy/decisions/0014-archives.md says why that is enough).
+and the films' files must be chains of MP4 boxes (deploy/decisions/0011-archives.md says why that is enough).
 """
 
 from __future__ import annotations

@@ -84,7 +84,8 @@ class _Import:
         for content, lesson in self.lessons:
             for language, caption in content.captions.items():
                 text = to_webvtt(b"".join(self._pieces(caption)))
-                path = storage.keep_caption(lesson.pk, language, text)
+                path = storage.caption_path(lesson.pk, language, text)
+                storage.keep_caption(path, text)
                 label = caption.label or language_label(language)
                 self.rows.captions.append(Caption(lesson=lesson, language=language, label=label, path=path))
         for file, lesson, number in self.files:

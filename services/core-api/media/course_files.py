@@ -37,6 +37,11 @@ def keep_attachment(attachment: uuid.UUID, pieces: Iterable[bytes]) -> Kept:
     return _keep(Path("attachments") / str(attachment), "", pieces)
 
 
+def poster_path(course: uuid.UUID, jpeg: bytes) -> str:
+    """Below the media root; the content decides the name."""
+    return f"posters/{course}/{_name(hashlib.sha256(jpeg).hexdigest())}.jpg"
+
+
 def keep_poster(course: uuid.UUID, jpeg: bytes) -> Kept:
     return _keep(Path("posters") / str(course), ".jpg", [jpeg])
 
@@ -59,12 +64,16 @@ def read_kept(path: str) -> Iterator[bytes]:
     return pieces_of((Path(settings.MEDIA_ROOT) / path).open("rb"))
 
 
+def _name(sha256: str) -> str:
+    return sha256[:32]
+
+
 def _keep(below: Path, suffix: str, pieces: Iterable[bytes]) -> Kept:
     folder = Path(settings.MEDIA_ROOT) / below
     make_folder(folder)
     with _aside(folder) as aside:
         size, sha256 = _write(aside, pieces)
-        target = folder / f"{sha256[:32]}{suffix}"
+        target = folder / f"{_name(sha256)}{suffix}"
         aside.replace(target)
         flush(folder)
     return Kept((below / target.name).as_posix(), size, sha256)

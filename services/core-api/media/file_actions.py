@@ -14,6 +14,7 @@ from config.problems import Invalid, NotFound, TooLarge, Unavailable
 from courses.models import Course, Lesson
 from media import course_files
 from media.course_files import Kept
+from media.leftovers import reuse
 from media.models import Attachment, Caption
 from media.posters import LARGEST as LARGEST_POSTER
 from media.posters import PosterRefused, to_poster
@@ -53,12 +54,13 @@ def do_set_poster(course: Course, file: IO[bytes], size: int) -> None:
     except PosterRefused as refusal:
         raise Invalid(errors={"file": [str(refusal)]}) from refusal
     try:
-        kept = course_files.keep_poster(course.pk, jpeg)
+        with transaction.atomic():
+            reuse(course_files.poster_path(course.pk, jpeg))
+            course.poster = course_files.keep_poster(course.pk, jpeg).path
+            if not Course.objects.filter(pk=course.pk).update(poster=course.poster):
+                raise NotFound
     except OSError as error:
         raise Unavailable(NO_ROOM) from error
-    course.poster = kept.path
-    if not Course.objects.filter(pk=course.pk).update(poster=kept.path):
-        raise NotFound
 
 
 def do_remove_poster(course: Course) -> None:

@@ -49,7 +49,8 @@ def reuse(path: str) -> None:
 def _unused() -> Iterator[str]:
     needed = {str(asset) for asset in _needed().values_list("pk", flat=True)}
     local = _volume()
-    yield from (f"packages/{name}" for name in store().children("packages") if name not in needed)
+    shown = {path.split("/")[1] for path in Package.objects.filter(asset__in=_needed()).values_list("path", flat=True)}
+    yield from (f"packages/{name}" for name in store().children("packages") if name not in needed | shown)
     yield from _unnamed(store(), "captions", Caption.objects.values_list("path", flat=True))
     yield from _unnamed(local, "attachments", Attachment.objects.values_list("path", flat=True))
     yield from _unnamed(local, "posters", Course.objects.exclude(poster="").values_list("poster", flat=True))
@@ -112,6 +113,8 @@ def _forget_asset(path: str) -> bool:
         asset = uuid.UUID(name)
     except ValueError:
         return True
+    if top == "packages" and Package.objects.filter(path__startswith=f"{path}/", asset__in=_needed()).exists():
+        return False  # a copy of the course shows it
     if top not in {"packages", *SOURCES} or not (
         VideoAsset.objects.select_for_update(of=("self",)).filter(pk=asset).exists()
     ):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from archives.duplicating import do_duplicate
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from courses.models import Course, Lesson
-from media.models import Attachment, Caption, Package
+from media import leftovers
+from media.models import Attachment, Caption, Leftover, Package
 from tests.archives.conftest import files_of
 from tests.factories import grant, make_lesson
 
@@ -57,6 +59,23 @@ def test_the_copy_goes_its_own_way(ines, baking):
     assert (Caption.objects.count(), Attachment.objects.count(), Package.objects.count()) == (1, 2, 1)
     assert Package.objects.get().lesson.section.course == copy
     assert Package.objects.get().asset.lesson.section.course == copy
+
+
+def test_files_that_a_copy_names_outlive_the_original(ines, baking, media_root):
+    copy = do_duplicate(baking, ines)
+    Lesson.objects.filter(section__course=baking).delete()
+    Course.objects.filter(pk=baking.pk).delete()
+    before = files_of(media_root)
+    for _ in range(2):  # noticed, and a week later removed
+        leftovers.collect()
+        Leftover.objects.update(noticed_at=timezone.now() - leftovers.KEPT * 2)
+    leftovers._remove(Package.objects.get().path.rpartition("/")[0])  # also if it was noticed before it was copied
+    assert files_of(media_root) == before
+    Course.objects.filter(pk=copy.pk).delete()
+    leftovers.collect()
+    Leftover.objects.update(noticed_at=timezone.now() - leftovers.KEPT * 2)
+    leftovers.collect()
+    assert files_of(media_root) == []
 
 
 def test_a_video_on_its_way_is_left_out(ines, baking):
