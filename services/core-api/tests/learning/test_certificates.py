@@ -136,7 +136,7 @@ def test_of_an_erased_person_nothing_is_told(api, alice, certificate):
     assert (gone.status_code, "Alice" in gone.content.decode()) == (404, False)
 
 
-def test_twenty_at_once_are_one(at_once, alice):
+def test_eight_at_once_are_one(at_once, alice):
     course = make_course()
-    issued = at_once(20, lambda n: do_issue(alice, course).code)
+    issued = at_once(8, lambda n: do_issue(alice, course).code)
     assert len(set(issued)) == 1
