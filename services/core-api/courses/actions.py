@@ -20,11 +20,14 @@ from learning.models import Enrolment
 
 Part = TypeVar("Part", Section, Lesson)
 SLUG_TRIES = 50
+RESERVED = {"import"}  # POST /courses/import/ is no course's address
 
 
 def do_create_course(author: User, *, slug: str = "", tags: Iterable[Tag] = (), **fields: Any) -> Course:
     """A draft that `author` teaches. Without a slug one is made of the title. Raises Invalid for a slug that is taken."""
     for candidate in [slug] if slug else _slugs(fields["title"]):
+        if candidate in RESERVED:
+            continue
         try:
             with transaction.atomic():
                 course = Course.objects.create(slug=candidate, **fields)

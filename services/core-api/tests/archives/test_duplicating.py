@@ -97,6 +97,12 @@ def test_a_long_course_costs_no_more_queries(ines, baking):
     assert queries() == few
 
 
+def test_no_course_is_called_import(api, ines):
+    author = api.as_(ines)
+    assert "slug" in author.post("/api/v1/courses/", {"title": "A", "price": 0, "slug": "import"}).json()["errors"]
+    assert author.post("/api/v1/courses/", {"title": "Import", "price": 0}).json()["slug"] == "import-2"
+
+
 def test_a_foreign_course_is_not_there_to_copy(api, make_person, baking):
     ivan = api.as_(make_person("ivan", "instructor"))
     assert ivan.post("/api/v1/courses/baking/duplicate/", {}).status_code == 404
