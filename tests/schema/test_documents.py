@@ -27,8 +27,15 @@ FIRST = {
     "learner": lambda permission: "authenticated" in permission and "nobody" not in permission,
     "admin": lambda permission: permission != "public" and "authenticated" not in permission,
 }
-# Chat has no route for everybody but its own documents, stream none for staff alone.
-ASKED = [("anonymous", "core"), ("learner", "core"), ("admin", "core"), ("anonymous", "stream"), ("learner", "stream")]
+# Chat has no route for everybody but its own documents.
+ASKED = [
+    ("anonymous", "core"),
+    ("learner", "core"),
+    ("admin", "core"),
+    ("anonymous", "stream"),
+    ("learner", "stream"),
+    ("admin", "stream"),
+]
 ASKED += [("learner", "chat"), ("admin", "chat")]
 
 

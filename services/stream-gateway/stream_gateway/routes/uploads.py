@@ -52,12 +52,14 @@ def number(name: str, about: str) -> dict[str, Any]:
 def described(*parameters: dict[str, Any], sends_bytes: bool = False) -> dict[str, Any]:
     """For `openapi_extra`: what these routes read from headers and the body by themselves."""
     version = header("Tus-Resumable", "The protocol's version", required=True, type="string", enum=[VERSION])
-    body = {"required": False, "content": {CHUNK_TYPE: {"schema": {"type": "string", "format": "binary"}}}}
+    body = {
+        "required": not parameters or parameters[0]["name"] == "Upload-Offset",
+        "content": {CHUNK_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+    }
     return open_to(MANAGERS) | {"parameters": [version, *parameters]} | ({"requestBody": body} if sends_bytes else {})
 
 
 METADATA = header("Upload-Metadata", "Pairs of a key and a value in Base64, given back as they came", type="string")
-CHECKSUM = header("Upload-Checksum", f"{', '.join(ALGORITHMS)}; a chunk that differs is discarded (460)", type="string")
 
 
 async def uploader(request: Request, claims: Person, gateway: TheGateway) -> Claims:
@@ -88,7 +90,7 @@ async def tell_protocol(gateway: TheGateway, response: Response) -> None:
     status_code=201,
     response_class=Response,
     dependencies=[Bearer],
-    openapi_extra=described(number("Upload-Length", "Bytes of the whole file"), METADATA, CHECKSUM, sends_bytes=True),
+    openapi_extra=described(number("Upload-Length", "Bytes of the whole file"), METADATA, sends_bytes=True),
     responses=EVERY | WRITING | refusals(problems.TOO_LARGE, problems.QUOTA_EXCEEDED),
 )
 async def create_upload(request: Request, claims: Uploader, gateway: TheGateway) -> Response:
@@ -127,11 +129,14 @@ async def get_upload(upload: UUID, claims: Uploader, gateway: TheGateway) -> Res
     status_code=204,
     response_class=Response,
     dependencies=[Bearer],
-    openapi_extra=described(number("Upload-Offset", "Where this chunk begins"), CHECKSUM, sends_bytes=True),
+    openapi_extra=described(number("Upload-Offset", "Where this chunk begins"), sends_bytes=True),
     responses=EVERY | WRITING,
 )
 async def append_to_upload(upload: UUID, request: Request, claims: Uploader, gateway: TheGateway) -> Response:
-    """The next chunk: 8 MiB, or up to 64. What came counts also where the connection breaks."""
+    """The next chunk: 8 MiB, or up to 64. What came counts also where the connection breaks.
+
+    With `Upload-Checksum` (sha1, sha256, sha512) a chunk that came changed is discarded: 460.
+    """
     offset, checksum = protocol.offset(request.headers), protocol.checksum(request.headers)
     if not _sends_chunk(request, expected=True):
         raise Problem(problems.NOT_A_CHUNK)
