@@ -207,14 +207,18 @@ def _check_opens_in_one_way(lesson: Lesson) -> None:
         raise Invalid(errors={"opens_on": [sentence]})
 
 
-def _check_nobody_has(lessons: QuerySet[Lesson]) -> None:
-    """A lesson that was there when somebody got the course is theirs as long as they have it. Holds the lessons."""
-    _hold_lessons(lessons)
-    had = Enrolment.objects.filter(
+def had(lessons: QuerySet[Lesson]) -> list[str]:
+    """The titles of those that were there when somebody got the course who still has it: they are theirs."""
+    enrolments = Enrolment.objects.filter(
         course=OuterRef("section__course"), ended_at=None, started_at__gte=OuterRef("created_at")
     )
-    titles = list(lessons.filter(Exists(had)).values_list("title", flat=True))
-    if titles:
+    return list(lessons.filter(Exists(enrolments)).values_list("title", flat=True))
+
+
+def _check_nobody_has(lessons: QuerySet[Lesson]) -> None:
+    """Holds them, too."""
+    _hold_lessons(lessons)
+    if titles := had(lessons):
         raise LessonHad(errors={"lessons": [f'"{title}"' for title in titles]})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, Permission
 from django.db.models import (
     Count,
     Exists,
@@ -44,6 +44,13 @@ def managed(user: Viewer) -> QuerySet[Course]:
             Exists(Course.instructors.through.objects.filter(course=OuterRef("pk"), user=user))
         )
     return Course.objects.none()
+
+
+def possible_instructors() -> QuerySet[User]:
+    """Active people who may manage courses, and whoever teaches one already."""
+    manage = Permission.objects.filter(content_type__app_label="courses", codename="manage")
+    may = Q(is_superuser=True) | Q(user_permissions__in=manage) | Q(groups__permissions__in=manage)
+    return User.objects.filter(Q(may, is_active=True) | Q(courses_taught__isnull=False)).distinct().order_by("username")
 
 
 def visible(user: Viewer) -> QuerySet[Course]:

@@ -8,13 +8,14 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from audit.models import Event
+from courses.models import Course, Tag
 from media.models import VideoAsset
 from support.models import Agent, Category, Skill
 from tests.admin_pages import act as confirm
 from tests.factories import grant, lessons_of, make_course, make_lesson, make_package
 
 PAGES = [
-    *("courses_course", "courses_section", "courses_lesson", "courses_category"),
+    *("courses_course", "courses_section", "courses_lesson", "courses_category", "courses_tag"),
     *("media_videoasset", "media_package", "media_caption", "learning_enrolment", "support_agent", "support_category"),
 ]
 
@@ -29,6 +30,7 @@ def fill(make_person, number):
     course = make_course(f"course-{number}", instructor=make_person(f"ines{number}", "instructor"))
     lesson = make_lesson(course.sections.get(), 9, kind="video")
     make_package(lesson)
+    course.tags.create(slug=f"tag-{number}", name=f"Tag {number}")
     lesson.captions.create(language="en", label="English", path=f"captions/{number}.vtt")
     person = make_person(f"person{number}")
     grant(person, course)
@@ -105,6 +107,67 @@ def test_sections_are_reordered_in_the_course_form(admin):
     )
     assert answer.status_code == 302, answer.context["errors"]
     assert list(course.sections.values_list("title", "position")) == [("Part 2", 1), ("Part 1", 2)]
+
+
+def fields_of(client, path):
+    """The values that a page's form would send unchanged."""
+    form = client.get(path).context["adminform"].form
+    return {name: form[name].value() if form[name].value() is not None else "" for name in form.fields}
+
+
+def test_a_managers_choice_of_instructors_and_tags(client, make_person, ines):
+    client.force_login(make_person("mona", "course_manager", is_staff=True))
+    make_person("leo")
+    course, tag = make_course(sections=0), Tag.objects.create(slug="oven", name="Oven")
+    path = reverse("admin:courses_course_change", args=[course.pk])
+    offered = client.get(path).context["adminform"].form.fields["instructors"].queryset
+    assert {person.username for person in offered} == {"ines", "mona"}
+    rows = {"sections-TOTAL_FORMS": 0, "sections-INITIAL_FORMS": 0}
+    form = fields_of(client, path) | rows | {"instructors": [ines.pk], "tags": [tag.pk]}
+    assert client.post(path, form).status_code == 302
+    assert ([*course.instructors.all()], [*course.tags.all()]) == ([ines], [tag])
+    refused = client.post(path, form | {"summary": ""})
+    assert refused.context["errors"] == [["The course has no summary."]]
+    Course.objects.filter(pk=course.pk).update(status="draft")
+    assert client.post(path, form | {"summary": ""}).status_code == 302
+    course.refresh_from_db()
+    assert (course.summary, course.status) == ("", "draft")
+
+
+def test_a_lesson_moves_within_its_course_and_shows_its_article(admin):
+    course = make_course(sections=2, lessons=1)
+    make_course("other")
+    lesson = lessons_of(course)[0]
+    path = reverse("admin:courses_lesson_change", args=[lesson.pk])
+    assert "<h1>Flour</h1>" in admin.get(path).content.decode()
+    offered = admin.get(path).context["adminform"].form.fields["section"].queryset
+    assert [section.title for section in offered] == ["Part 1", "Part 2"]
+    form = fields_of(admin, path) | {"opens_after_days": 3, "opens_on_0": "", "opens_on_1": ""}
+    both = admin.post(path, form | {"is_preview": "on"})
+    assert "Say when the lesson opens in one way" in str(both.context["errors"])
+    second = course.sections.get(title="Part 2")
+    del form["is_preview"]
+    answer = admin.post(path, form | {"section": second.pk})
+    assert answer.status_code == 302, answer.context["errors"]
+    lesson.refresh_from_db()
+    assert (lesson.section, lesson.opens_after_days, lesson.is_preview) == (second, 3, False)
+
+
+def test_what_people_have_is_not_deleted_here_either(admin, alice):
+    course = make_course(sections=2, lessons=1)
+    lesson, _ = lessons_of(course)
+    videos = make_lesson(make_course("free-to-go", sections=1, lessons=0).sections.get(), kind="video")
+    make_package(videos)
+    grant(alice, course)
+    for page, row in (("course", course), ("section", lesson.section), ("lesson", lesson)):
+        path = reverse(f"admin:courses_{page}_delete", args=[row.pk])
+        assert admin.get(path).context["protected"]
+        assert admin.post(path, {"post": "yes"}).status_code == 200
+    assert lessons_of(course)[0] == lesson
+    for page, row in (("lesson", videos), ("section", videos.section), ("course", videos.section.course)):
+        path = reverse(f"admin:courses_{page}_delete", args=[row.pk])
+        assert admin.post(path, {"post": "yes"}).status_code == 302
+        assert not type(row).objects.filter(pk=row.pk).exists()
 
 
 def test_instructors_with_access_to_the_admin_site_see_their_own(ines, client, root):
