@@ -21,7 +21,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench import ledger, replay
-from bench.measure import BUDGET, table
+from bench.ledger import use
+from bench.measure import BUDGET, load, nth, table
 from bench.shop import Shop, shop, tokens
 
 WITHIN = 1500
@@ -149,32 +150,6 @@ def reconciling(server: ledger.Server) -> None:
     use(None)
     goals = dict.fromkeys((name for name, _ in rows), "≥ 100,000 /s")
     table(f"Proving {LONG:,} postings ({load()})", rows + busy, "/s", goals)
-
-
-_open: dict[str, object] = {}
-
-
-def use(database: str | None) -> None:
-    """Has Django's queries go to this database, by a connection that stays; None closes them all."""
-    from django.db import connections
-
-    if database is None:
-        for wrapper in [connections["default"], *_open.values()]:
-            wrapper.close()
-        _open.clear()
-        return
-    if database not in _open:
-        _open[database] = connections["default"].copy()
-        _open[database].settings_dict["NAME"] = database
-    connections["default"] = _open[database]
-
-
-def nth(values: list[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
-
-
-def load() -> str:
-    return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
 
 
 if __name__ == "__main__":

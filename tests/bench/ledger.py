@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +95,21 @@ class Server:
         command = [sys.executable, "manage.py", *arguments]
         subprocess.run(command, cwd=SERVICE, env=self.environment(database), check=True)
 
+    @contextmanager
+    def without_indexes(self, connection: psycopg.Connection[Any], tables: Sequence[str]) -> Iterator[None]:
+        """Drops what is no primary key, and makes it again: one sort is quicker than a million look-ups."""
+        named = {"tables": list(tables)}
+        unique, indexes = connection.execute(_UNIQUE, named).fetchall(), connection.execute(_INDEXES, named).fetchall()
+        for table, name, _ in unique:
+            connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+        for name, _ in indexes:
+            connection.execute(f"DROP INDEX {name}")
+        yield
+        for table, name, definition in unique:
+            connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
+        for _, definition in indexes:
+            connection.execute(definition)
+
 
 @contextmanager
 def server(folder: Path) -> Iterator[Server]:
@@ -140,7 +155,7 @@ def fill(made: Server, name: str, postings: int) -> float:
         connection.execute("SET maintenance_work_mem = '512MB'")
         people = postings // EACH
         _make_people(connection, people)
-        with _without_indexes(connection):
+        with made.without_indexes(connection, TABLES):
             for first in range(0, people, AT_ONCE):
                 connection.execute(_FILL, {"first": first, "last": first + AT_ONCE - 1} | _accounts())
         connection.execute("VACUUM (FREEZE, ANALYZE)")
@@ -170,22 +185,6 @@ def _accounts() -> dict[str, Any]:
         "each": EACH,
         "first_course": FIRST_COURSE,
     }
-
-
-@contextmanager
-def _without_indexes(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """Drops what is no primary key, and makes it again: one sort is quicker than a million look-ups."""
-    tables = {"tables": list(TABLES)}
-    unique, indexes = connection.execute(_UNIQUE, tables).fetchall(), connection.execute(_INDEXES, tables).fetchall()
-    for table, name, _ in unique:
-        connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
-    for name, _ in indexes:
-        connection.execute(f"DROP INDEX {name}")
-    yield
-    for table, name, definition in unique:
-        connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
-    for _, definition in indexes:
-        connection.execute(definition)
 
 
 _UNIQUE = """
@@ -244,3 +243,21 @@ INSERT INTO wallet_posting (id, debit_id, credit_id, wallet_id, caused_by_id, am
 SELECT id, debit_id, credit_id, wallet_id, caused_by_id, amount, kind, wallet_seq, balance_after,
        previous_hash, hash, order_id, note, created_at
   FROM chain WHERE wallet_seq > 0"""
+
+
+_open: dict[str, Any] = {}
+
+
+def use(database: str | None) -> None:
+    """Has Django's queries go to this database, by a connection that stays; None closes them all."""
+    from django.db import connections
+
+    if database is None:
+        for wrapper in [connections["default"], *_open.values()]:
+            wrapper.close()
+        _open.clear()
+        return
+    if database not in _open:
+        _open[database] = connections["default"].copy()
+        _open[database].settings_dict["NAME"] = database
+    connections["default"] = _open[database]

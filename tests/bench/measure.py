@@ -38,3 +38,12 @@ def table(title: str, rows: Sequence[tuple[str, float]], unit: str, goals: Mappi
     for name, value in rows:
         goal = f"   goal: {goals[name]}" if goals and name in goals else ""
         print(f"  {name:<{wide}}  {value:10.2f} {unit}  {value / first:8.2f} x{goal}".rstrip())
+
+
+def nth(values: Sequence[float], share: float) -> float:
+    """`nth(spans, 0.99)`: what 99 of 100 do not exceed."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def load() -> str:
+    return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"

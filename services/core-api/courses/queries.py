@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import AnonymousUser, Permission
 from django.db.models import (
@@ -26,13 +26,14 @@ from django.utils import timezone
 from accounts.models import User
 from config.problems import NotAuthenticated, NotFound
 from courses.errors import LessonNotOpen, NotEnrolled
-from courses.models import Bundle, Course, Lesson, Section
+from courses.models import Bundle, Category, Course, Lesson, Section, Tag
 from courses.opening import opens_at
 from learning.queries import enrolled, running
 from media import queries as media
 from privacy import sections
 
 Viewer = User | AnonymousUser
+Label = TypeVar("Label", Category, Tag)
 
 
 def managed(user: Viewer) -> QuerySet[Course]:
@@ -81,6 +82,12 @@ def described(courses: QuerySet[Course], user: Viewer) -> QuerySet[Course]:
 
 def _teachers() -> QuerySet[User]:
     return User.objects.order_by("username").only("username", "name")
+
+
+def with_courses_count(labels: QuerySet[Label]) -> QuerySet[Label]:
+    """Categories or tags with `courses_count`: how many courses on sale have them."""
+    on_sale = Count("courses", filter=Q(courses__status=Course.Status.PUBLISHED))
+    return labels.annotate(courses_count=on_sale)
 
 
 def with_outline(courses: QuerySet[Course]) -> QuerySet[Course]:

@@ -1,10 +1,12 @@
 from django.urls import path
 
-from courses import api, bundles_api
+from courses import api, bundles_api, labels_api
 
 urlpatterns = [
     path("api/v1/bundles/", bundles_api.Bundles.as_view()),
     path("api/v1/bundles/<slug:slug>/", bundles_api.OneBundle.as_view()),
+    path("api/v1/categories/", labels_api.CategoriesView.as_view()),
+    path("api/v1/tags/", labels_api.TagsView.as_view()),
     path("api/v1/courses/", api.CoursesView.as_view()),
     path("api/v1/courses/<slug:slug>/", api.CourseView.as_view()),
     path("api/v1/courses/<slug:slug>/publish/", api.PublishView.as_view()),

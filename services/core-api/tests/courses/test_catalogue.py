@@ -116,6 +116,18 @@ def test_nonsense_is_named(api, asked, field):
     assert set(answer.json()["errors"]) == {field}
 
 
+def test_what_one_may_filter_by(api):
+    Category.objects.create(slug="craft", name="Craft")
+    for slug, status in (("baking", "published"), ("cakes", "draft")):
+        make_course(slug, status=status).tags.add(Tag.objects.get_or_create(slug="oven", name="Oven")[0])
+    categories = [
+        {"slug": "craft", "name": "Craft", "courses_count": 0},
+        {"slug": "food", "name": "Food", "courses_count": 1},
+    ]
+    assert api.get("/api/v1/categories/").json()["results"] == categories
+    assert api.get("/api/v1/tags/").json()["results"] == [{"slug": "oven", "name": "Oven", "courses_count": 1}]
+
+
 def queries(api, path):
     api.get(path)  # what is done once in a while, such as reading the signing keys, is done
     with CaptureQueriesContext(connection) as captured:

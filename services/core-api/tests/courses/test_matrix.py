@@ -24,6 +24,8 @@ from tests.factories import grant, lessons_of, make_course
 
 PEOPLE = ("anonymous", "stranger", "enrolled", "expired", "instructor", "other_instructor", "staff")
 APPS = (
+    "categories",
+    "tags",
     "courses",
     "bundles",
     "sections",
