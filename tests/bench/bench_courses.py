@@ -53,16 +53,15 @@ def compare(
 ) -> None:
     took: dict[str, list[float]] = {name: [] for name in sizes}
     queries, numbers = dict.fromkeys(sizes, 0), {name: count(1) for name in sizes}
-    until = time.monotonic() + 2 * BUDGET
-    warm = True
-    while time.monotonic() < until or warm:
+    until: float | None = None
+    while until is None or time.monotonic() < until:
         for name, size in sizes.items():
             ledger.use(name)
             for _ in range(ROUND):
                 number = next(numbers[name])
                 spent, queries[name] = ask(path(number, size), tokens[name][number % PEOPLE])
-                took[name] += [] if warm else [spent]
-        warm = False
+                took[name] += [] if until is None else [spent]  # the first round only warms up
+        until = until or time.monotonic() + 2 * BUDGET
     rows = [
         (f"{size.courses:,} courses, {queries[name]} queries", nth(took[name], 0.5)) for name, size in sizes.items()
     ]
