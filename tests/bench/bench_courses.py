@@ -122,7 +122,7 @@ def _own_course(number: int, size: school.Size) -> int:
 REQUESTS: dict[str, Callable[[int, school.Size], str]] = {
     "Catalogue": lambda number, size: "/api/v1/courses/?page=1",
     "Catalogue, filtered and ordered": lambda number, size: (
-        f"/api/v1/courses/?category=category-{1 + number % 10}&level=beginner&ordering=price,-published_at"
+        f"/api/v1/courses/?language=de&price_min={number % 20}&ordering=price,-published_at"
     ),
     "A course's page": lambda number, size: f"/api/v1/courses/course-{number * 37 % size.courses}/",
     "Search by a word": lambda number, size: f"/api/v1/courses/?search={_topic(number, size)}",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.expressions import OrderBy
 from rest_framework import serializers
 
 from accounts.models import User
@@ -12,7 +13,7 @@ from courses import search
 from courses.models import Course
 from courses.queries import Viewer, described, managed
 
-ORDERS = ["title", "price", "published_at", "duration_s"]
+ORDERS = ["title", "price", "published_at", "duration_s", "rating"]
 NEWEST = ["-published_at"]
 
 
@@ -59,7 +60,7 @@ def courses_for(user: Viewer, wanted: dict[str, Any]) -> QuerySet[Course]:
             courses = search.on_sale(courses, words)
             ranked = "relevance" in courses.query.annotations
     order = orders.split(",") if orders else ["-relevance", *NEWEST] if ranked else NEWEST
-    return described(courses.filter(_filters(wanted)), user).order_by(*order, "-id")
+    return described(courses.filter(_filters(wanted)), user).order_by(*map(_direction, order), "-id")
 
 
 def _filters(wanted: dict[str, Any]) -> Q:
@@ -83,3 +84,10 @@ def _filters(wanted: dict[str, Any]) -> Q:
 def _has(through: Any, **of: Any) -> Exists:
     """A course of many-to-many relations is found once, however many of its rows match."""
     return Exists(through.objects.filter(course=OuterRef("pk"), **of))
+
+
+def _direction(name: str) -> OrderBy | str:
+    """What nobody has rated comes last, whichever way."""
+    if name.removeprefix("-") != "rating":
+        return name
+    return F("rating").desc(nulls_last=True) if name.startswith("-") else F("rating").asc(nulls_last=True)

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from courses.models import Category, Tag
+from courses.models import Category, Course, Tag
 from tests.factories import grant, lessons_of, make_course, make_lesson, make_package
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -114,6 +114,15 @@ def test_nonsense_is_named(api, asked, field):
     answer = api.get(f"/api/v1/courses/?{asked}")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
     assert set(answer.json()["errors"]) == {field}
+
+
+def test_the_best_rated_come_first_and_those_without_a_rating_last(api):
+    for slug, stars in (("fair", 3), ("unrated", None), ("great", 5)):
+        course = make_course(slug)
+        if stars:
+            Course.objects.filter(pk=course.pk).update(ratings_count=1, ratings_sum=stars)
+    assert slugs(api.get("/api/v1/courses/?ordering=-rating")) == ["great", "fair", "unrated"]
+    assert slugs(api.get("/api/v1/courses/?ordering=rating")) == ["fair", "great", "unrated"]
 
 
 def test_what_one_may_filter_by(api):
