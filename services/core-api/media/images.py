@@ -14,23 +14,20 @@ TILE_WIDTH = 160
 MOST_TILES = 500
 
 
-def make_poster(folder: Path, duration_s: float) -> None:
-    at = f"{duration_s * POSTER_AT:.3f}"
-    picture = ["-frames:v", "1", "-update", "1", "-q:v", "3", "-map_metadata", "-1", "poster.jpg"]
-    ffmpeg.run([*ffmpeg.FROM_US, "-ss", at, "-i", "progressive.mp4", *picture], timeout_s=120, folder=folder)
-
-
-def make_sprites(folder: Path, size: Rendition, timing: Timing, duration_s: float) -> None:
-    """sprites-<nnn>.jpg, sheets of small pictures made from key frames alone, and sprites.vtt that says which is when."""
+def make_pictures(folder: Path, size: Rendition, timing: Timing, duration_s: float) -> None:
+    """poster.jpg; sprites-<nnn>.jpg, sheets of small pictures made from key frames alone; sprites.vtt, which says when each is."""
     key_frames = math.ceil(duration_s / timing.gop_s - 0.01)
     step = math.ceil(key_frames / MOST_TILES)
     tiles = math.ceil(key_frames / step)
     rows = min(ROWS, math.ceil(tiles / COLUMNS))
     height = max(2, round(TILE_WIDTH * size.height / size.width / 2) * 2)
     filters = f"select=not(mod(n\\,{step})),scale={TILE_WIDTH}:{height},setsar=1,tile={COLUMNS}x{rows}"
-    reading = [*ffmpeg.FROM_US, "-skip_frame", "nokey", "-i", "progressive.mp4"]
-    sheets = ["-an", "-vf", filters, "-fps_mode", "passthrough", "-q:v", "5", "-map_metadata", "-1", "sprites-%03d.jpg"]
-    ffmpeg.run([*reading, *sheets], timeout_s=600, folder=folder)
+    film = [*ffmpeg.FROM_US, "-i", "progressive.mp4"]
+    plain = ["-an", "-map_metadata", "-1"]
+    poster = ["-map", "0:v", "-frames:v", "1", "-update", "1", "-q:v", "3", *plain, "poster.jpg"]
+    sheets = ["-map", "1:v", "-vf", filters, "-fps_mode", "passthrough", "-q:v", "5", *plain, "sprites-%03d.jpg"]
+    reading = ["-ss", f"{duration_s * POSTER_AT:.3f}", *film, "-skip_frame", "nokey", *film]
+    ffmpeg.run([*reading, *poster, *sheets], timeout_s=720, folder=folder)
     interval_s = float(timing.gop_s) * step
     cues = [_cue(i, i * interval_s, min((i + 1) * interval_s, duration_s), height, rows) for i in range(tiles)]
     (folder / "sprites.vtt").write_text("WEBVTT\n\n" + "\n".join(cues), encoding="ascii", newline="\n")

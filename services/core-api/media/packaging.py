@@ -44,8 +44,7 @@ def make_package(source: Path, folder: Path, on_progress: Callable[[int], None])
     duration_s = playlists.read(folder / f"{renditions[0].name}.m3u8").duration_s
     encoding.join(folder, renditions[0], found)
     on_progress(95)
-    images.make_poster(folder, duration_s)
-    images.make_sprites(folder, renditions[0], timing, duration_s)
+    images.make_pictures(folder, renditions[0], timing, duration_s)
     on_progress(98)
     return _seal(folder, renditions, timing, duration_s, found)
 
