@@ -197,8 +197,12 @@ def surroundings(needs: str) -> Iterator[dict[str, str]]:
                 yield {}
 
 
-# All the people of the tests are on this machine.
-MANY_FROM_ONE_ADDRESS = {"LECTERN_REGISTRATIONS_PER_HOUR": "100000", "LECTERN_LOGIN_FAILURES_PER_ADDRESS": "100000"}
+# All the people of the tests are on this machine, and its videos need not be small.
+FOR_TESTS = {
+    "LECTERN_REGISTRATIONS_PER_HOUR": "100000",
+    "LECTERN_LOGIN_FAILURES_PER_ADDRESS": "100000",
+    "LECTERN_ENCODING_PRESET": "superfast",
+}
 
 
 @contextmanager
@@ -207,7 +211,7 @@ def demo() -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="lectern-e2e-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)  # root's PostgreSQL runs as another account, which must be able to enter
         port = free_port()
-        environment = os.environ | MANY_FROM_ONE_ADDRESS | {"LECTERN_STATE": folder, "LECTERN_PORT": str(port)}
+        environment = os.environ | FOR_TESTS | {"LECTERN_STATE": folder, "LECTERN_PORT": str(port)}
         command = [sys.executable, "-m", "deploy.embedded.demo"]
         try:
             started = subprocess.run(
