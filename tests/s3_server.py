@@ -35,7 +35,7 @@ def s3_server() -> Iterator[str]:
 def _made(bucket: str) -> bool:
     request = urllib.request.Request(bucket, method="PUT")  # noqa: S310  our own http URL
     try:
-        with urllib.request.urlopen(request, timeout=5):  # noqa: S310  ditto
+        with urllib.request.urlopen(request, timeout=5):  # noqa: S310  our own http URL
             return True
     except OSError:  # also of one that has no time yet
         return False

@@ -14,13 +14,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from django.conf import settings
 
 from bench.measure import BUDGET, table
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "services" / "core-api"))
-from media import encoding, ffmpeg
+from media import ffmpeg
 from media.packaging import make_package
 
 WITHIN = 600
@@ -51,11 +52,8 @@ def costs(folder: Path, size: str) -> tuple[float, float]:
         commands.append([str(argument) for argument in arguments])
         return run(arguments, **options)
 
-    encoding.ffmpeg.run = noted  # type: ignore[attr-defined]
-    try:
+    with patch.object(ffmpeg, "run", noted):
         whole_s = processor_seconds(lambda: make_package(source, package, lambda percent: None))
-    finally:
-        encoding.ffmpeg.run = run  # type: ignore[attr-defined]
     [encode] = [command for command in commands if "-filter_complex" in command]
     command = [ffmpeg.program(), "-v", "error", "-nostdin", *encode]
     return processor_seconds(lambda: subprocess.run(command, cwd=alone, check=True)), whole_s

@@ -26,7 +26,7 @@ GATEWAY = Path(__file__).resolve().parents[2] / "services" / "stream-gateway"
 sys.path += [str(GATEWAY), str(GATEWAY / "tests")]
 from world import Lesson, Person, World  # noqa: E402  needs the path above
 
-from stream_gateway.migrate import migrate  # noqa: E402  ditto
+from stream_gateway.migrate import migrate  # noqa: E402  needs the path above
 
 PASSWORDS = dict.fromkeys(ROLES, "made-up-for-benches")
 SIZES = {"video-1080-00001.m4s": 2 << 20, "video-360-00001.m4s": 4 << 10}
@@ -136,9 +136,11 @@ def site(folder: Path) -> Iterator[Site]:
             str(folder),
         ]
         gunicorn = ["gunicorn", "fileresponse:app", "-b", f"127.0.0.1:{ports['django_app']}", "--threads", "8"]
-        run = lambda name, *command, cwd=folder, **more: ending.enter_context(  # noqa: E731  three times the same
-            _running(folder / f"{name}.log", [sys.executable, "-m", *command], cwd, os.environ | more)
-        )
+
+        def run(name: str, *command: str, cwd: Path = folder, **more: str) -> int:
+            python = [sys.executable, "-m", *command]
+            return ending.enter_context(_running(folder / f"{name}.log", python, cwd, os.environ | more))
+
         gateway = run("gateway", "stream_gateway", cwd=GATEWAY, **environment)
         bare = run("bare", *uvicorn)
         django = run("django", *gunicorn, "--chdir", str(folder), BENCH_MEDIA=str(media))
@@ -156,7 +158,10 @@ def site(folder: Path) -> Iterator[Site]:
 def _database(media: Path, keys: SigningKeys) -> tuple[World, psycopg.Connection[Any], dict[str, str]]:
     server = os.environ["LECTERN_TEST_POSTGRES"]
     make_database(server, os.environ["LECTERN_TEST_PSQL"], "streaming", PASSWORDS)
-    url = lambda role: database_url(server, "streaming", role, PASSWORDS[role])  # noqa: E731  short
+
+    def url(role: str) -> str:
+        return database_url(server, "streaming", role, PASSWORDS[role])
+
     with psycopg.connect(url("core_owner")) as core:
         core.execute((GATEWAY / "tests" / "published.sql").read_bytes())
         core.execute("CREATE INDEX ON core.lesson_access (user_id, lesson_id)")

@@ -16,7 +16,7 @@ sys.path += [str(ROOT / "tests"), str(ROOT / "services" / "stream-gateway")]
 
 from s3_server import BUCKET, REGION, s3_server  # noqa: E402  needs the path above
 
-from stream_gateway.s3 import Bucket  # noqa: E402  ditto
+from stream_gateway.s3 import Bucket  # noqa: E402  needs the path above
 
 CONTENT = bytes(range(256)) * 40
 SEGMENT, MP4 = "packages/a/b/video-360-00001.m4s", "packages/a/b/progressive.mp4"

@@ -25,7 +25,10 @@ from tests.factories import make_course, make_lesson
 
 def told(course, root):
     """Everything that an archive carries of a course, with the files' contents."""
-    read = lambda path: (root / path).read_bytes()  # noqa: E731  short, and used four times below
+
+    def read(path):
+        return (root / path).read_bytes()
+
     return [
         *(course.title, course.summary, course.description, course.price, course.category, list(course.tags.all())),
         read(course.poster),
