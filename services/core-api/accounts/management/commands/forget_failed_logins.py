@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
 from accounts.administration import do_forget_failed_logins
-from accounts.models import User
+from accounts.management.people import find_person
 
 
 class Command(BaseCommand):
@@ -17,8 +17,6 @@ class Command(BaseCommand):
         parser.add_argument("name", help="Username or e-mail address.")
 
     def handle(self, *args: Any, name: str, **options: Any) -> None:
-        user = User.objects.named(name).first()
-        if user is None:
-            raise CommandError(f"There is nobody called {name}.")
+        user = find_person(name)
         forgotten = do_forget_failed_logins(user, by=None)
         self.stdout.write(f"{user} may try at once ({forgotten} counters forgotten).")

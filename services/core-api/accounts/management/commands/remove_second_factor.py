@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.administration import do_remove_second_factor
-from accounts.models import User
+from accounts.management.people import find_person
 
 
 class Command(BaseCommand):
@@ -17,9 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("name", help="Username or e-mail address.")
 
     def handle(self, *args: Any, name: str, **options: Any) -> None:
-        user = User.objects.named(name).first()
-        if user is None:
-            raise CommandError(f"There is nobody called {name}.")
+        user = find_person(name)
         if not do_remove_second_factor(user, by=None):
             raise CommandError(f"{user} has no authenticator app.")
         self.stdout.write(f"{user} logs in by the password alone; all their logins have ended.")

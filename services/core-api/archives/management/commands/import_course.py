@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.models import User
+from accounts.management.people import find_person
 from archives.checking import check_archive, summary
 from archives.importing import do_import
 from archives.progress import ProgressBar
@@ -24,9 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="only list what is wrong with the archive, by place")
 
     def handle(self, *args: Any, file: Path, instructor: str, dry_run: bool, **options: Any) -> None:
-        author = User.objects.named(instructor).first()
-        if author is None:
-            raise CommandError(f"There is nobody called {instructor}.")
+        author = find_person(instructor)
         try:
             with file.open("rb") as opened:
                 archive, problems = check_archive(opened)
