@@ -127,13 +127,15 @@ def test_a_part_can_be_replaced_while_the_others_run(
     assert what_she_has(alice) == before
 
 
-def test_down_and_up_keeps_what_people_have(alice: Person) -> None:
+def test_down_and_up_keeps_what_people_have_also_with_new_database_passwords(alice: Person) -> None:
     before = what_she_has(alice)
+    compose("run", "--rm", "secrets", "rotate", "database")
     compose("down")
     up()
     assert what_she_has(alice) == before
 
 
+@pytest.mark.long  # a start more than the test above
 def test_new_database_passwords_take_effect_with_the_next_start(alice: Person) -> None:
     before = what_she_has(alice)
     compose("run", "--rm", "secrets", "rotate", "database")

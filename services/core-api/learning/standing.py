@@ -9,12 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, IntegerField, Min, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from accounts.models import User
 from courses.errors import NotEnrolled
-from courses.models import Lesson
+from courses.models import Course, Lesson
+from courses.opening import opens_at
 from learning import intervals
 from learning.finding import find_course, once_had
 from learning.models import Certificate, CourseProgress, Enrolment, LessonProgress
@@ -85,16 +87,27 @@ def course_standing(user: User, slug: str) -> CourseStanding:
     completed = CourseProgress.objects.filter(user=user, course=course).values_list("completed_at", flat=True).first()
     certificate = Certificate.objects.filter(user=user, course=course, revoked_at=None)
     code = certificate.values_list("code", flat=True).first()
-    return CourseStanding(standings, _resume(standings, found), completed, code)
+    return CourseStanding(standings, _resume(standings, found, _shut(user, course, ordered)), completed, code)
 
 
-def _resume(lessons: Sequence[LessonStanding], found: dict[UUID, LessonProgress]) -> LessonStanding | None:
-    """Where one was last; if that is completed, the next lesson that is not, from the top again at the course's end."""
+def _shut(user: User, course: Course, lessons: Sequence[Lesson]) -> set[UUID]:
+    """The lessons that open to the person later."""
+    now = timezone.now()
+    since = running(user).filter(course=course).aggregate(since=Min("started_at"))["since"]
+    return {lesson.pk for lesson in lessons if (opens_at(lesson, since) or now) > now}
+
+
+def _resume(
+    lessons: Sequence[LessonStanding], found: dict[UUID, LessonProgress], shut: set[UUID]
+) -> LessonStanding | None:
+    """Where one was last; if that is completed, the next lesson that is neither completed nor shut, from the top again at the
+    course's end."""
     if not lessons:
         return None
     last = max(found.values(), key=lambda each: each.position_at, default=None)
     place = next((place for place, each in enumerate(lessons) if last and each.lesson == last.lesson_id), 0)
-    return next((each for each in [*lessons[place:], *lessons[:place]] if not each.completed), lessons[place])
+    ahead = [*lessons[place:], *lessons[:place]]
+    return next((each for each in ahead if not each.completed and each.lesson not in shut), lessons[place])
 
 
 def with_counts(enrolments: QuerySet[Enrolment], user: User) -> QuerySet[Enrolment]:

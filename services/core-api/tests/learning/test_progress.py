@@ -161,6 +161,18 @@ def test_an_article_is_read_once_it_is_reported(clock, api, alice):
     assert reported(client, article, completed=False)["completed"] is True
 
 
+def test_one_goes_on_with_what_is_open(clock, api, alice):
+    course, lessons = film(articles=3)
+    lessons[1].opens_after_days = 7
+    lessons[1].save()
+    have(alice, course)
+    client = api.as_(alice)
+    reported(client, lessons[0])
+    assert progress(client, course)["resume"]["lesson"] == str(lessons[2].pk)
+    clock.pass_(days=7)
+    assert progress(client, course)["resume"]["lesson"] == str(lessons[1].pk)
+
+
 def test_a_course_says_how_much_is_done_and_where_to_go_on(clock, api, alice):
     course, lessons = film("film", 30, 30, articles=1)
     have(alice, course)

@@ -28,10 +28,12 @@ def test_a_video_lessons_page_leads_to_it(root, lesson):
     assert "Upload a video" not in site.get(f"/admin/courses/lesson/{article.pk}/change/").content.decode()
 
 
-def test_it_is_for_those_who_may_change_the_course(fiona, lesson):
+def test_it_is_for_those_who_may_change_the_course(make_person, fiona, ines, lesson):
+    page = f"/admin/courses/lesson/{lesson.pk}/video/"
     fiona.is_staff = True
     fiona.save()
-    assert admin_of(fiona).get(f"/admin/courses/lesson/{lesson.pk}/video/").status_code in (302, 404)
+    another = make_person("ivan", "instructor", is_staff=True)
+    assert [admin_of(person).get(page).status_code for person in (ines, another, fiona)] == [200, 404, 403]
 
 
 def test_every_part_that_the_script_names_is_on_the_page():

@@ -99,6 +99,8 @@ def test_bundles_are_in_the_catalogue(api, alice, harbour):
         "description": "",
         "price": 60,
         "price_left": 33,
+        "access_days": None,
+        "access_until": None,
         "courses": [
             {"id": str(course.pk), "slug": course.slug, "title": course.title, "price": course.price, "enrolled": had}
             for course, had in zip(Course.objects.order_by("title"), (True, False, False), strict=True)
