@@ -20,6 +20,12 @@ from e2e.people import Person
 PROTECTED = ["/api/v1/me/", "/chat/v1/tickets/", "/stream/v1/lessons/{lesson}/video"]
 
 
+def test_a_long_body_that_is_refused_unread_is_answered_all_the_same(base_url: str) -> None:
+    article = {"body": "a" * 200_000}
+    answers = [httpx.patch(f"{base_url}/api/v1/lessons/{uuid.uuid4()}/", json=article).status_code for _ in range(40)]
+    assert answers == [401] * 40
+
+
 def b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from django.http import HttpRequest, HttpResponse
 
@@ -23,4 +24,14 @@ class BodyLimitMiddleware:
         limit = MAX_BODY if (request.content_type or "") in IN_MEMORY else MAX_FILE
         if declared.isdecimal() and int(declared) > limit:
             return respond(TooLarge(f"The body is larger than the {limit // 2**20} MiB that are accepted."))
-        return self.get_response(request)
+        response = self.get_response(request)
+        _read_what_is_left(request)
+        return response
+
+
+def _read_what_is_left(request: HttpRequest) -> None:
+    """Of a body that was refused unread, by a 401 or a 404: whoever closes a connection before all of it is read resets it, and
+    nginx, still sending, then loses the answer and says 503."""
+    with suppress(OSError):  # the client has gone
+        while request.read(64 * 1024):
+            pass
