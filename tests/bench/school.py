@@ -104,13 +104,13 @@ SELECT ('5e551000-0000-4000-8000-' || %(first)s + n)::uuid, ('00000000-0000-4000
        '', false FROM generate_series(0, least(%(people)s, 100) - 1) n;
 
 INSERT INTO courses_course (id, slug, title, summary, description, price, category_id, level, language, status, created_at,
-                            published_at, poster)
+                            published_at, poster, ratings_count, ratings_sum)
 SELECT pg_temp.id(1, n), 'course-' || n, initcap(concat_ws(' ', t.word, pg_temp.word(n * 7 %% 5000), pg_temp.word(n * 13 %% 5000))),
        'What one should know of it.',
        (SELECT string_agg(pg_temp.word((n * 17 + i * i * 29) %% 5000), ' ') FROM generate_series(1, 60) i),
        n %% 100, (SELECT id FROM courses_category WHERE slug = 'category-' || 1 + n %% 10),
        (ARRAY['beginner', 'intermediate', 'advanced'])[1 + n %% 3], (ARRAY['en', 'de'])[1 + n %% 2], 'published',
-       now() - interval '30 days', now() - n * interval '1 minute', ''
+       now() - interval '30 days', now() - n * interval '1 minute', '', n %% 20, n %% 20 * (1 + n %% 5)
   FROM generate_series(0, %(courses)s - 1) n JOIN topic t ON t.course = n;
 INSERT INTO courses_course_tags (course_id, tag_id)
 SELECT pg_temp.id(1, n), t.id FROM generate_series(0, %(courses)s - 1) n, generate_series(0, 2) k
