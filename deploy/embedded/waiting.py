@@ -14,4 +14,4 @@ def looks(seconds: float, pause: float = 0.05) -> Iterator[None]:
         yield
         if not in_time:
             return
-        time.sleep(pause)
+        time.sleep(pause)  # between two looks: the condition decides, `seconds` bound it

@@ -149,6 +149,13 @@ def test_a_suite_that_cannot_start_counts_as_failed(tmp_path: Path, monkeypatch)
     assert result.counts == Counter(failed=1)
 
 
+def test_no_lock_file_carries_an_address() -> None:
+    locks = [ROOT / "services/core-api/javascript/package-lock.json", *ROOT.glob("*/*/requirements.txt")]
+    locks += [*ROOT.glob("deploy/embedded/*.txt"), ROOT / "tests/requirements.txt"]
+    assert len(locks) >= 6
+    assert [str(lock) for lock in locks if "://" in lock.read_text()] == []
+
+
 def test_suites_that_need_a_demo_share_one() -> None:
     suites = [
         Suite("a", "."),

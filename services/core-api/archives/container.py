@@ -22,6 +22,7 @@ ALWAYS_FINE = 2**20  # bytes: a small file may be packed as well as it likes
 NAME = re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[^/\\\x00-\x1f:*?\"<>|]+(?:/[^/\\\x00-\x1f:*?\"<>|]+)*")
 LONGEST_NAME = 300  # characters
 END = b"PK\x05\x06"
+# What zipfile raises for bytes that are no good archive; NotImplementedError for a compression or encryption that it lacks.
 READ_ERRORS = (BadZipFile, EOFError, zlib.error, struct.error, NotImplementedError, RuntimeError, ValueError)
 
 
