@@ -93,8 +93,8 @@ class ImportView(APIView):
                 empty = {"title": "", "sections": 0, "lessons": 0, "files": 0}
                 told = (summary(archive) if archive else empty) | {"problems": problems.found}
                 return Response(DryRun(told).data)
-            problems.raise_if_any()
-            assert archive is not None  # noqa: S101  else there is a problem
+            if archive is None or problems:
+                raise ArchiveInvalid(errors=problems.found)
             return _page(request, do_import(archive, cast(User, request.user)))
 
 

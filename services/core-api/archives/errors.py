@@ -35,8 +35,3 @@ class Problems:
 
     def __bool__(self) -> bool:
         return bool(self.found)
-
-    def raise_if_any(self) -> None:
-        """Raises ArchiveInvalid."""
-        if self.found:
-            raise ArchiveInvalid(errors=self.found)
