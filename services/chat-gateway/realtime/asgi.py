@@ -15,9 +15,10 @@ django_application: Any = get_asgi_application()  # sets Django up, which the im
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  after Django is set up
 from django.urls import path, re_path  # noqa: E402  after Django is set up
 
-from realtime.consumers import NoSuchSocket, TicketSocket  # noqa: E402  after Django is set up
 from realtime.http import Operations, Receive, RequestLog, Send  # noqa: E402  after Django is set up
 from realtime.runtime import running  # noqa: E402  after Django is set up
+from realtime.sockets import NoSuchSocket  # noqa: E402  after Django is set up
+from realtime.ticket_socket import TicketSocket  # noqa: E402  after Django is set up
 
 
 async def lifespan(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:

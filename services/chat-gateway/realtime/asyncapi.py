@@ -66,7 +66,7 @@ def schema(kind: str | None, declared: dict[str, Any], optional: set[str]) -> di
 
 
 def incoming(kind: str, shape: type[frames.Incoming]) -> dict[str, Any]:
-    hints = frames.HINTS[shape]
+    hints = frames.hints(shape)
     properties = {f.name: TEXT if hints[f.name] is str else SEQ for f in fields(shape)}
     return schema(kind, properties, {f.name for f in fields(shape) if f.default is not MISSING})
 

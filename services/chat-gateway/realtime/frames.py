@@ -5,8 +5,10 @@ Plain frames are what every client may rely on; `chat.v1` is asked for as WebSoc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
+from functools import cache
 from typing import Any, get_type_hints
 
 import orjson
@@ -70,7 +72,7 @@ INCOMING: dict[str, type[Incoming]] = {
     "refresh": Refresh,
     "ping": Ping,
 }
-HINTS = {shape: get_type_hints(shape) for shape in INCOMING.values()}
+hints = cache(get_type_hints)  # a frame's fields and their types
 LARGEST_SEQ = 2**63 - 1
 
 
@@ -84,20 +86,20 @@ def _object(text: str) -> dict[str, Any]:
     return frame
 
 
-def read(text: str) -> Incoming:
-    """A frame of `chat.v1`. Raises BadFrame; fields that are not declared are refused too."""
+def read(text: str, shapes: Mapping[str, type[Incoming]]) -> Incoming:
+    """A frame of `chat.v1`, one of `shapes`. Raises BadFrame; fields that are not declared are refused too."""
     frame = _object(text)
     kind = frame.pop("type", None)
-    shape = INCOMING.get(kind) if isinstance(kind, str) else None
+    shape = shapes.get(kind) if isinstance(kind, str) else None
     if shape is None:
-        raise BadFrame(f'"type" is one of {", ".join(INCOMING)}.')
+        raise BadFrame(f'"type" is one of {", ".join(shapes)}.')
     known = {field.name: field.default is MISSING for field in fields(shape)}
     if unknown := frame.keys() - known.keys():
         raise BadFrame(f"{kind} has no field {', '.join(sorted(unknown))}."[:200])
     if missing := {name for name, required in known.items() if required} - frame.keys():
         raise BadFrame(f"{kind} needs {', '.join(sorted(missing))}.")
     for name, value in frame.items():
-        _check(kind, name, value, HINTS[shape][name])
+        _check(kind, name, value, hints(shape)[name])
     return shape(**frame)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -23,36 +23,58 @@ RECHECK_AFTER = 0.5  # seconds, while the database is away
 
 
 class Socket(Protocol):
-    """What the hub asks of a socket that was let in. `facts` is what it was told of its ticket last."""
+    """What the hub asks of a socket that was let in."""
 
     person: Person
+
+    async def recheck(self) -> None: ...
+    async def shut(self, code: int) -> None: ...
+
+
+class Listener(Protocol):
+    """What the hub asks of whoever looks at a ticket. `facts` is what it was told of the ticket last."""
+
     facts: TicketFacts
 
     def wake(self, seq: int) -> None: ...
     async def ticket_changed(self, facts: TicketFacts) -> None: ...
-    async def recheck(self) -> None: ...
-    async def shut(self, code: int) -> None: ...
+
+
+T = TypeVar("T")
+
+
+def take_out(groups: dict[uuid.UUID, set[T]], key: uuid.UUID, member: T) -> None:
+    """An empty group goes."""
+    if group := groups.get(key):
+        group.discard(member)
+        if not group:
+            del groups[key]
 
 
 class Hub:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.tell_others: Callable[[TicketEvent], None] = lambda _event: None  # one process, unless there is Redis
-        self._rooms: dict[uuid.UUID, set[Socket]] = {}
+        self._sockets: dict[uuid.UUID, set[Socket]] = {}
+        self._rooms: dict[uuid.UUID, set[Listener]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
 
     def join(self, socket: Socket) -> None:
-        self._rooms.setdefault(socket.facts.id, set()).add(socket)
+        self._sockets.setdefault(socket.person.id, set()).add(socket)
 
     def leave(self, socket: Socket) -> None:
-        if room := self._rooms.get(socket.facts.id):
-            room.discard(socket)
-            if not room:
-                del self._rooms[socket.facts.id]
+        take_out(self._sockets, socket.person.id, socket)
+
+    def enter(self, ticket: uuid.UUID, listener: Listener) -> None:
+        """`listener` hears of everything that happens to the ticket from now on."""
+        self._rooms.setdefault(ticket, set()).add(listener)
+
+    def exit(self, ticket: uuid.UUID, listener: Listener) -> None:
+        take_out(self._rooms, ticket, listener)
 
     def sockets(self) -> list[Socket]:
-        return [socket for room in self._rooms.values() for socket in room]
+        return [socket for sockets in self._sockets.values() for socket in sockets]
 
     def agents(self) -> set[uuid.UUID]:
         """Who answers tickets and has a socket open here."""
@@ -69,16 +91,16 @@ class Hub:
     def hint(self, event: TicketEvent) -> None:
         """Something was committed somewhere."""
         room = self._rooms.get(event.ticket, set())
-        for socket in room:
-            socket.wake(event.seq)
+        for listener in room:
+            listener.wake(event.seq)
         if room and event.changed:
             self.spawn(self._look_at([event.ticket]))
 
     def access_changed(self, user: str) -> None:
         """Somebody's access shrank (their UUID), or perhaps everybody's (empty)."""
-        for socket in self.sockets():
-            if user in {"", str(socket.person.id)}:
-                self.spawn(self._recheck(socket))
+        concerned = self._sockets.get(uuid.UUID(user), set()) if user else self.sockets()
+        for socket in concerned:
+            self.spawn(self._recheck(socket))
 
     async def sweep(self) -> None:
         """Makes up for lost hints: compares what sockets were told with what is committed."""
@@ -86,10 +108,10 @@ class Hub:
 
     async def _look_at(self, tickets: list[uuid.UUID]) -> None:
         for facts in await self._store.facts(tickets):
-            for socket in list(self._rooms.get(facts.id, set())):
-                socket.wake(facts.head_seq)
-                if not socket.facts.looks_like(facts):
-                    await socket.ticket_changed(facts)
+            for listener in list(self._rooms.get(facts.id, set())):
+                listener.wake(facts.head_seq)
+                if not listener.facts.looks_like(facts):
+                    await listener.ticket_changed(facts)
 
     async def _recheck(self, socket: Socket) -> None:
         while True:

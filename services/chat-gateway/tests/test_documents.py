@@ -108,7 +108,7 @@ def test_what_is_read_is_what_is_documented():
     for kind, values in good.items():
         frame = {"type": kind, **values}
         assert fits(f"client_{kind}", frame)
-        assert isinstance(frames.read(json.dumps(frame)), frames.INCOMING[kind])
+        assert isinstance(frames.read(json.dumps(frame), frames.INCOMING), frames.INCOMING[kind])
 
 
 async def test_a_real_conversation_fits_the_document(server, ticket, alice):

@@ -1,13 +1,16 @@
-"""/ws/chat/{ticket}/: lets a person in, takes their messages, and delivers everybody's (delivery.py does the sending)."""
+"""What every WebSocket here does alike: lets a person in, watches their token, limits what they send, closes once.
+
+A socket of its own kind (ticket_socket.py) says what is seen through it and acts on its frames.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-import uuid
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from channels.consumer import get_handler_name
@@ -15,10 +18,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from realtime import frames, handshake, metrics
-from realtime.delivery import Writer
 from realtime.handshake import (
-    FAILED,
-    FORBIDDEN,
     MALFORMED,
     NOT_AUTHENTICATED,
     RESTARTING,
@@ -28,12 +28,9 @@ from realtime.handshake import (
 )
 from realtime.limits import FrameLimit
 from realtime.runtime import Runtime
-from realtime.store import OUTAGE, Refused
+from realtime.store import OUTAGE, ConnectPass
 from realtime.verifier import Claims, KeysUnavailable, TokenInvalid
-from tickets import texts
-from tickets.events import TicketEvent
 from tickets.people import Person
-from tickets.sql import MessageRow, TicketFacts
 
 AUTH_WITHIN = 5.0  # seconds for the first frame to bring a token
 SEND_WITHIN = 10.0  # seconds for one frame to leave
@@ -52,15 +49,15 @@ class Shut(Exception):
         self.code = code
 
 
-class TicketSocket(AsyncWebsocketConsumer):
+class LiveSocket(AsyncWebsocketConsumer):
+    """One connection. What a kind of socket adds are the methods below "what each kind of socket says"."""
+
+    incoming: ClassVar[Mapping[str, type[frames.Incoming]]]  # the typed frames that it takes
     person: Person
     claims: Claims
-    facts: TicketFacts
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.runtime: Runtime = scope["state"]["runtime"]
-        self.writer: Writer | None = None
-        self.writing: asyncio.Task[None] | None = None
         self.timers: list[asyncio.TimerHandle] = []
         self.limit = FrameLimit()
         self.inside = False  # let in, and known to the hub
@@ -70,7 +67,7 @@ class TicketSocket(AsyncWebsocketConsumer):
             await super().__call__(scope, receive, send)
         finally:
             metrics.SOCKETS.dec()
-            self._leave()
+            self._gone()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """As Channels', less its hop to a thread for Django's connections, of which there are none here."""
@@ -83,6 +80,37 @@ class TicketSocket(AsyncWebsocketConsumer):
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
         raise StopConsumer
+
+    # --- what each kind of socket says
+
+    def opened_by(self, used: ConnectPass) -> bool:
+        """Whether a connect ticket is one for this socket."""
+        raise NotImplementedError
+
+    async def check(self) -> None:
+        """Raises Shut unless `self.person` may have this socket. Asked before it is let in, and whenever access shrank."""
+        raise NotImplementedError
+
+    def enter(self) -> None:
+        """The hub knows the socket: whatever else it is to hear of is heard from here on."""
+
+    def leave(self) -> None:
+        """The connection is over."""
+
+    def about(self) -> dict[str, str]:
+        """What its log lines say besides the person."""
+        return {}
+
+    async def begin(self) -> None:
+        """The person is in."""
+
+    async def act(self, frame: frames.Incoming) -> None:
+        """A typed frame of `incoming`, of a person who is in; those that are alike everywhere are dealt with already."""
+        raise NotImplementedError
+
+    async def plain(self, text: str) -> None:
+        """A frame where `chat.v1` is not spoken."""
+        raise NotImplementedError
 
     # --- letting in
 
@@ -102,12 +130,9 @@ class TicketSocket(AsyncWebsocketConsumer):
         else:
             raise Shut(NOT_AUTHENTICATED)
 
-    def _asked_for(self) -> uuid.UUID | None:
-        return handshake.ticket_id(self.scope["url_route"]["kwargs"]["ticket"])
-
     async def _claims_of(self, connect_ticket: str) -> Claims:
         used = await self.runtime.store.use_connect_ticket(connect_ticket)
-        if used is None or used.ticket != self._asked_for():
+        if used is None or not self.opened_by(used):
             raise Shut(NOT_AUTHENTICATED)
         return used.claims
 
@@ -120,32 +145,27 @@ class TicketSocket(AsyncWebsocketConsumer):
             raise Shut(TRY_LATER) from error
 
     async def _admit(self, claims: Claims) -> None:
-        """Checks the person and the ticket; joins before any message is read, so that none falls in between."""
+        """Checks the person and what they ask for; joins before anything is read, so that nothing falls in between."""
         person = await self.runtime.person(claims)
         if person is None:
             raise Shut(NOT_AUTHENTICATED)
-        ticket = self._asked_for()
-        facts = await self.runtime.store.facts([ticket] if ticket else [])
-        if not facts or not person.may_see(facts[0]):
-            raise Shut(FORBIDDEN)
-        self.person, self.claims, self.facts = person, claims, facts[0]
+        self.person, self.claims = person, claims
+        await self.check()
         self.runtime.hub.join(self)
+        self.enter()
         self.inside = True
-        await self._still_allowed()  # access that shrank before the join was told to nobody here
+        await self.still_allowed()  # access that shrank before it joined was told to nobody here
         self._watch_expiry()
-        log.info("socket_opened", ticket=str(self.facts.id), user=str(person.id), protocol=self.shaken.subprotocol)
-        if not self.shaken.typed:
-            since = self.shaken.since
-            self._deliver_from(facts[0].head_seq if since is None else min(since, facts[0].head_seq))
+        log.info("socket_opened", user=str(person.id), protocol=self.shaken.subprotocol, **self.about())
+        await self.begin()
 
-    def _leave(self) -> None:
+    def _gone(self) -> None:
         for timer in self.timers:
             timer.cancel()
-        if self.writing:
-            self.writing.cancel()
         if self.inside:
+            self.leave()
             self.runtime.hub.leave(self)
-            log.info("socket_closed", ticket=str(self.facts.id), user=str(self.person.id), code=self.code)
+            log.info("socket_closed", user=str(self.person.id), code=self.code, **self.about())
 
     # --- frames in
 
@@ -156,21 +176,21 @@ class TicketSocket(AsyncWebsocketConsumer):
         if self.limit.exhausted:
             raise Shut(TOO_FAST)
         if wait:
-            await self._tell(frames.error("too_fast", "Slow down.", retry_after=round(wait, 2)))
+            await self.tell(frames.error("too_fast", "Slow down.", retry_after=round(wait, 2)))
             return
         try:
             if text_data is None:
                 raise frames.BadFrame("Frames are text.")
-            await (self._typed(frames.read(text_data)) if self.shaken.typed else self._plain(text_data))
+            if self.shaken.typed:
+                await self._typed(frames.read(text_data, self.incoming))
+            else:
+                await self.plain(text_data)
         except frames.BadFrame as error:
-            await self._tell(frames.error("malformed", str(error)))
+            await self.tell(frames.error("malformed", str(error)))
         except OUTAGE:
             if not self.inside:
                 raise
-            await self._tell(frames.error("unavailable", "Not possible now. Send it again shortly."))
-
-    async def _plain(self, text: str) -> None:
-        await self._append(frames.read_plain(text), None)
+            await self.tell(frames.error("unavailable", "Not possible now. Send it again shortly."))
 
     async def _typed(self, frame: frames.Incoming) -> None:
         if not self.inside:
@@ -179,45 +199,12 @@ class TicketSocket(AsyncWebsocketConsumer):
             await self._admit(await self._verified(frame.token))
             return
         match frame:
-            case frames.SendMessage():
-                await self._append(frame.message, frame.client_id)
-            case frames.Hello() | frames.Sync():
-                await self._start(frame)
             case frames.Refresh() | frames.Auth():
                 await self._refresh(frame.token)
             case frames.Ping():
-                await self._tell(frames.pong())
-
-    async def _start(self, frame: frames.Hello | frames.Sync) -> None:
-        """From `since` on; one beyond the newest message would miss what comes next, so it counts as the newest."""
-        facts = await self.runtime.store.facts([self.facts.id])
-        head = facts[0].head_seq
-        if isinstance(frame, frames.Hello):
-            await self._tell(frames.welcome(head))
-        self._deliver_from(head if frame.since is None else min(frame.since, head))
-
-    async def _append(self, body: str, client_id: str | None) -> None:
-        about = {} if client_id is None else {"client_id": client_id}
-        try:
-            body = texts.clean(body)
-            client_id = client_id if client_id is None else texts.clean_client_id(client_id)
-        except texts.BadText as error:
-            await self._tell(frames.error("invalid", str(error), **about))
-            return
-        try:
-            with metrics.APPENDING.time():
-                row = await self.runtime.store.append(await self._still_allowed(), self.facts.id, body, client_id)
-        except Refused as refused:
-            if refused.facts is None or not self.person.may_see(refused.facts):
-                raise Shut(FORBIDDEN) from refused
-            await self._tell(frames.error("ticket_closed", "Reopen it to go on.", **about))
-            return
-        except OUTAGE:
-            await self._tell(frames.error("unavailable", "Not acknowledged. Send it again shortly.", **about))
-            return
-        self.runtime.hub.announce(TicketEvent(self.facts.id, row.seq))  # even if the sender is gone meanwhile
-        if client_id is not None:
-            await self._tell(frames.ack(client_id, row.seq))
+                await self.tell(frames.pong())
+            case _:
+                await self.act(frame)
 
     async def _refresh(self, token: str) -> None:
         try:
@@ -225,40 +212,16 @@ class TicketSocket(AsyncWebsocketConsumer):
         except (TokenInvalid, KeysUnavailable):
             claims = None
         if claims is None or claims.user != self.claims.user:
-            await self._tell(frames.error("token_invalid", "This token is not accepted."))
+            await self.tell(frames.error("token_invalid", "This token is not accepted."))
             return
         self.claims = claims
-        await self._still_allowed()
+        await self.still_allowed()
         self._watch_expiry()
 
     # --- frames out
 
-    def _deliver_from(self, cursor: int) -> None:
-        if self.writer:
-            self.writer.restart(cursor)
-        else:
-            self.writer = Writer(cursor, self._read, self._deliver)
-            self.writing = asyncio.create_task(self._write(self.writer))
-
-    async def _write(self, writer: Writer) -> None:
-        try:
-            await writer.run()
-        except OSError:
-            pass  # the peer is gone; the connection says so too
-        except Shut as shut:
-            await self.shut(shut.code)
-        except Exception:
-            log.exception("delivery_failed", ticket=str(self.facts.id))
-            await self.shut(FAILED)
-
-    async def _read(self, after: int, limit: int) -> list[MessageRow]:
-        return await self.runtime.store.messages_after(self.facts.id, after, limit)
-
-    async def _deliver(self, row: MessageRow) -> None:
-        await self._tell(frames.message(row) if self.shaken.typed else frames.plain_message(row))
-        metrics.DELIVERED.inc()
-
-    async def _tell(self, text: str) -> None:
+    async def tell(self, text: str) -> None:
+        """Sends one frame. Raises Shut if the other side does not read, OSError if it is gone."""
         try:
             async with asyncio.timeout(SEND_WITHIN):
                 await self.send(text_data=text)
@@ -270,38 +233,22 @@ class TicketSocket(AsyncWebsocketConsumer):
         if self.code is not None:
             return
         self.code = code
-        if self.writing and self.writing is not asyncio.current_task():
-            self.writing.cancel()
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(CLOSE_WITHIN):
                 await self.close(code)
 
-    # --- what the hub tells
-
-    def wake(self, seq: int) -> None:
-        if self.writer:
-            self.writer.wake(seq)
-
-    async def ticket_changed(self, facts: TicketFacts) -> None:
-        """Another state, agent or category; who may see it no more goes."""
-        self.facts = facts
-        if not self.person.may_see(facts):
-            await self.shut(FORBIDDEN)
-        elif self.shaken.typed and self.writer:
-            with contextlib.suppress(OSError, Shut):
-                await self._tell(frames.assigned(facts.state, facts.assignee_username))
+    # --- whether it may go on
 
     async def recheck(self) -> None:
-        """Access shrank somewhere: is this person still somebody who may see this ticket?"""
+        """Access shrank somewhere: is this person still somebody who may have this socket?"""
         try:
-            await self._still_allowed()
-            facts = await self.runtime.store.facts([self.facts.id])
-            if not facts or not self.person.may_see(facts[0]):
-                raise Shut(FORBIDDEN)
+            await self.still_allowed()
+            await self.check()
         except Shut as shut:
             await self.shut(shut.code)
 
-    async def _still_allowed(self) -> Person:
+    async def still_allowed(self) -> Person:
+        """The person as of now. Raises Shut if the token counts no more."""
         person = await self.runtime.person(self.claims)
         if person is None:
             raise Shut(NOT_AUTHENTICATED)
@@ -322,7 +269,7 @@ class TicketSocket(AsyncWebsocketConsumer):
 
     async def _warn_of_expiry(self) -> None:
         with contextlib.suppress(OSError, Shut):
-            await self._tell(frames.token_expiring(datetime.fromtimestamp(self.claims.expires_at, UTC)))
+            await self.tell(frames.token_expiring(datetime.fromtimestamp(self.claims.expires_at, UTC)))
 
     async def _expire(self) -> None:
         await self.shut(NOT_AUTHENTICATED)
@@ -331,7 +278,7 @@ class TicketSocket(AsyncWebsocketConsumer):
         if not self.inside:
             await self.shut(NOT_AUTHENTICATED)
 
-    def _later(self, seconds: float, work: Any) -> None:
+    def _later(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         loop = asyncio.get_running_loop()
         self.timers.append(loop.call_later(seconds, lambda: self.runtime.hub.spawn(work())))
 
