@@ -5,7 +5,7 @@ Plain frames are what every client may rely on; `chat.v1` is asked for as WebSoc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from functools import cache
@@ -72,7 +72,7 @@ INCOMING: dict[str, type[Incoming]] = {
     "refresh": Refresh,
     "ping": Ping,
 }
-hints = cache(get_type_hints)  # a frame's fields and their types
+hints: Callable[[type], dict[str, Any]] = cache(get_type_hints)  # a frame's fields and their types
 LARGEST_SEQ = 2**63 - 1
 
 

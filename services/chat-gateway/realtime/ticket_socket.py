@@ -28,11 +28,7 @@ class TicketSocket(LiveSocket):
         self.ticket = handshake.ticket_id(scope["url_route"]["kwargs"]["ticket"])
         self.writer: Writer | None = None
         self.writing: asyncio.Task[None] | None = None
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            if self.writing:
-                self.writing.cancel()
+        await super().__call__(scope, receive, send)
 
     def opened_by(self, used: ConnectPass) -> bool:
         return used.ticket is not None and used.ticket == self.ticket
@@ -48,6 +44,8 @@ class TicketSocket(LiveSocket):
         self.runtime.hub.enter(self.facts.id, self)
 
     def leave(self) -> None:
+        if self.writing:
+            self.writing.cancel()
         self.runtime.hub.exit(self.facts.id, self)
 
     def about(self) -> dict[str, str]:

@@ -141,3 +141,12 @@ async def server(running_server: ChatServer) -> AsyncIterator[ChatServer]:
     """The real server, with Redis where there is one. What a test opened is closed after it."""
     yield running_server
     await sockets.close_all()
+
+
+@pytest.fixture
+async def own_server(world: World) -> AsyncIterator[ChatServer]:
+    """A server that the test may kill."""
+    server = ChatServer().start()
+    yield server
+    await sockets.close_all()
+    server.stop(9)

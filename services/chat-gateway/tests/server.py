@@ -18,7 +18,10 @@ SERVICE = Path(__file__).resolve().parents[1]
 
 
 class ChatServer:
-    def __init__(self, **environment: str) -> None:
+    """`first` is Python that the process runs before it serves: shorter waits, or a death at a certain point."""
+
+    def __init__(self, first: str = "", **environment: str) -> None:
+        self.first = first
         self.log = Path(tempfile.mkstemp(suffix=".log")[1])
         self.environment = os.environ | {"LECTERN_PORT_INTERNAL": "0"} | environment
         self.process: subprocess.Popen[bytes] | None = None
@@ -26,7 +29,8 @@ class ChatServer:
     def start(self) -> ChatServer:
         with self.log.open("ab") as log:
             size = self.log.stat().st_size
-            command = [sys.executable, "-W", "error::DeprecationWarning", "-m", "realtime.serve"]
+            code = f"from realtime import serve\n{self.first}\nserve.main()"
+            command = [sys.executable, "-W", "error::DeprecationWarning", "-c", code]
             self.process = subprocess.Popen(command, cwd=SERVICE, env=self.environment, stdout=log, stderr=log)
         self.address = wait_for(lambda: self._started(size), self._tail)
         wait_for(lambda: httpx.get(f"{self.url}/readyz").status_code == 200, self._tail)
