@@ -1,4 +1,4 @@
-"""Hints between processes through Redis: "ticket T has messages up to N". One channel, one subscription a process.
+"""Hints between processes through Redis: "ticket T has messages up to N, notes up to M". One channel, one subscription a process.
 
 Channels' layers are not used for this: a consumer of theirs hops to a thread for every event, and their queues know no
 bound. A hint may be lost (Redis away, restarted): the hub's sweep finds what it would have told.
@@ -30,12 +30,12 @@ log = structlog.get_logger()
 
 
 def encode(origin: str, events: list[TicketEvent]) -> bytes:
-    return orjson.dumps([origin, [[event.ticket, event.seq, event.changed] for event in events]])
+    return orjson.dumps([origin, [[e.ticket, e.seq, e.changed, e.note_seq] for e in events]])
 
 
 def decode(data: bytes) -> tuple[str, list[TicketEvent]]:
     origin, events = orjson.loads(data)
-    return origin, [TicketEvent(uuid.UUID(ticket), seq, changed) for ticket, seq, changed in events]
+    return origin, [TicketEvent(uuid.UUID(ticket), *values) for ticket, *values in events]
 
 
 class Hints:
@@ -61,7 +61,12 @@ class Hints:
         """Sends it soon, together with whatever else is waiting; of one ticket only the newest."""
         waiting = self._pending.get(event.ticket)
         if waiting:
-            event = TicketEvent(event.ticket, max(waiting.seq, event.seq), waiting.changed or event.changed)
+            event = TicketEvent(
+                event.ticket,
+                max(waiting.seq, event.seq),
+                waiting.changed or event.changed,
+                max(waiting.note_seq, event.note_seq),
+            )
         self._pending[event.ticket] = event
         self._wanted.set()
 

@@ -18,6 +18,7 @@ SOCKETS = [line for line in LINES if line.method == "SOCKET"]
 NOT_AUTHENTICATED, FORBIDDEN = 4401, 4403
 BODIES: dict[str, dict[str, object]] = {
     "/chat/v1/tickets/{ticket}/messages/": {"message": "Hello"},
+    "/chat/v1/tickets/{ticket}/notes/": {"note": "Hello"},
     "/chat/v1/tickets/{ticket}/read/": {"seq": 0},
     "/chat/v1/tickets/{ticket}/transfer/": {"category": "nowhere"},
     "/chat/v1/tickets/{ticket}/proposals/": {"kind": "refund", "order_line": str(uuid.uuid4()), "reason": "Asked for"},

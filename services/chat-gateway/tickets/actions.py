@@ -68,7 +68,7 @@ def create_ticket(person: Person, new: NewTicket) -> Ticket:
             )
             append_message(person, ticket.id, new.message, new.client_id)
     except IntegrityError as error:
-        if not _is_repeated(error):
+        if not is_repeated(error):
             raise
         ticket = Ticket.objects.get(learner_id=person.id, client_id=new.client_id)
     assignment.assign_soon()
@@ -113,7 +113,7 @@ def append_message(person: Person, ticket_id: uuid.UUID, body: str, client_id: s
                 events.publish_on_commit(events.TicketEvent(ticket_id, row.seq))
                 return row
     except IntegrityError as error:
-        if not _is_repeated(error):
+        if not is_repeated(error):
             raise
     if row := _row(sql.FIND_MESSAGE, parameters):
         return row
@@ -121,7 +121,7 @@ def append_message(person: Person, ticket_id: uuid.UUID, body: str, client_id: s
     raise TicketClosed
 
 
-def _is_repeated(error: IntegrityError) -> bool:
+def is_repeated(error: IntegrityError) -> bool:
     """The client id was used before: the same request again, or its twin at the same time. Nothing was changed."""
     return isinstance(error.__cause__, UniqueViolation)
 

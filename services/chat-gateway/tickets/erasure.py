@@ -20,6 +20,7 @@ from tickets.models import (
     ConnectTicket,
     Erasure,
     Message,
+    Note,
     ReadCursor,
     Ticket,
     TicketState,
@@ -73,7 +74,7 @@ def erase(person: ErasedPerson) -> None:
     """Everything that is kept about one person, in one transaction. Again does no harm.
 
     Their tickets are closed first, each under its row's lock: a message that is being written is committed before, and
-    emptied below, or finds the ticket closed.
+    emptied below, or finds the ticket closed; likewise a note, which finds it erased.
     """
     assignment.lock()  # lock order as everywhere: this, then tickets' rows
     if Erasure.objects.filter(user_id=person.id, erased_at=person.erased_at, settled=True).exists():
@@ -81,12 +82,13 @@ def erase(person: ErasedPerson) -> None:
     for ticket in Ticket.objects.select_for_update(no_key=True).filter(learner_id=person.id).order_by("number"):
         _erase_ticket(ticket, person)
     now = timezone.now()
-    Message.objects.filter(ticket__learner_id=person.id, erased_at__isnull=True).update(
-        body="", client_id=None, erased_at=now
-    )
-    Message.objects.filter(sender_id=person.id).exclude(sender_username=person.alias).update(
-        sender_username=person.alias
-    )
+    for texts in (Message, Note):
+        texts.objects.filter(ticket__learner_id=person.id, erased_at__isnull=True).update(
+            body="", client_id=None, erased_at=now
+        )
+        texts.objects.filter(sender_id=person.id).exclude(sender_username=person.alias).update(
+            sender_username=person.alias
+        )
     for model in (ReadCursor, ConnectTicket, AgentStatus):
         model.objects.filter(user_id=person.id).delete()
     Erasure.objects.update_or_create(

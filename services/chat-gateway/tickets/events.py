@@ -11,11 +11,15 @@ from django.db import transaction
 
 @dataclass(frozen=True, slots=True)
 class TicketEvent:
-    """Ticket `ticket` has messages up to `seq`. `changed`: its state, agent or category is another than before."""
+    """Ticket `ticket` has messages up to `seq` and notes up to `note_seq`; 0 says nothing about them.
+
+    `changed`: its state, agent or category is another than before.
+    """
 
     ticket: uuid.UUID
     seq: int
     changed: bool = False
+    note_seq: int = 0
 
 
 Subscriber = Callable[[TicketEvent], None]

@@ -63,6 +63,7 @@ class Ticket(models.Model):
     assignee_username = models.CharField(max_length=150, null=True)
     previous_assignee_id = models.UUIDField(null=True)  # preferred when the ticket waits again
     head_seq = models.BigIntegerField(default=0)
+    head_note_seq = models.BigIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(db_default=Now())
     queued_at = models.DateTimeField(db_default=Now())  # waiting since; kept when an agent goes away
     closed_at = models.DateTimeField(null=True)
@@ -89,6 +90,7 @@ class Ticket(models.Model):
                 name="ticket_erased_stays_closed", condition=Q(erased_at__isnull=True) | Q(state="closed", subject="")
             ),
             models.CheckConstraint(name="ticket_head_seq_not_negative", condition=Q(head_seq__gte=0)),
+            models.CheckConstraint(name="ticket_head_note_seq_not_negative", condition=Q(head_note_seq__gte=0)),
             models.UniqueConstraint(name="ticket_client_id_once", fields=["learner_id", "client_id"]),
         ]
         indexes = [
@@ -134,6 +136,40 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"message {self.seq} of {self.ticket_id}"
+
+
+class Note(models.Model):
+    """What agents say to each other about a ticket: never to its learner, in a sequence of its own, also once it is closed.
+
+    Written by tickets/sql.py alone, like messages. Erasure of the learner empties it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, db_index=False, related_name="notes")
+    seq = models.BigIntegerField()
+    client_id = models.CharField(max_length=CLIENT_ID_MAX_LENGTH, null=True)
+    sender_id = models.UUIDField()
+    sender_username = models.CharField(max_length=150)
+    body = models.TextField()
+    created_at = models.DateTimeField()
+    erased_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "note"
+        constraints = [
+            models.UniqueConstraint(name="note_seq_once", fields=["ticket", "seq"]),
+            models.UniqueConstraint(name="note_client_id_once", fields=["ticket", "sender_id", "client_id"]),
+            models.CheckConstraint(name="note_seq_from_one", condition=Q(seq__gte=1)),
+            models.CheckConstraint(
+                name="note_body_length",
+                condition=Q(GreaterThanOrEqual(Length("body"), 1), LessThanOrEqual(Length("body"), MESSAGE_MAX_LENGTH))
+                | Q(erased_at__isnull=False, body=""),
+            ),
+        ]
+        indexes = [models.Index(name="note_of_sender", fields=["sender_id"])]
+
+    def __str__(self) -> str:
+        return f"note {self.seq} of {self.ticket_id}"
 
 
 class AgentStatus(models.Model):

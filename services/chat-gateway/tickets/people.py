@@ -39,6 +39,10 @@ class Person:
     def may_see(self, ticket: HasPeople) -> bool:
         return ticket.learner_id == self.id or ticket.category_id in self.categories
 
+    def answers(self, ticket: HasPeople) -> bool:
+        """Whether they are an agent there, who sees its notes, too: not one who asked themselves."""
+        return ticket.learner_id != self.id and ticket.category_id in self.categories
+
 
 def parameters(claims: Claims) -> dict[str, Any]:
     """For sql.PERSON."""

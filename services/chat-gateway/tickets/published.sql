@@ -26,6 +26,10 @@ AS $$
             UNION
             SELECT m.* FROM chat.message m WHERE m.sender_id = person
             ORDER BY id) m
+    UNION ALL -- those that the person wrote; those about the person are between agents
+    SELECT 'notes', json_build_object(
+               'ticket', n.ticket_id, 'note_seq', n.seq, 'id', n.id, 'note', n.body, 'timestamp', n.created_at)
+      FROM (SELECT * FROM chat.note WHERE sender_id = person ORDER BY id) n
     UNION ALL
     SELECT 'read_marks', json_build_object('ticket', r.ticket_id, 'seq', r.seq)
       FROM chat.read_cursor r WHERE r.user_id = person

@@ -33,6 +33,20 @@ def ticket_for(person: Person, ticket_id: uuid.UUID, *, lock: bool = False) -> T
     return ticket
 
 
+def ticket_to_answer(person: Person, ticket_id: uuid.UUID, *, lock: bool = False) -> Ticket:
+    """The ticket if the person is an agent of its category, and not the one who asks; NotFound else."""
+    ticket = ticket_for(person, ticket_id, lock=lock)
+    if not person.answers(ticket):
+        raise NotFound
+    return ticket
+
+
+def notes_after(ticket_id: uuid.UUID, after: int, limit: int) -> list[sql.NoteRow]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql.NOTES_AFTER, {"ticket": ticket_id, "after": after, "limit": limit})
+        return [sql.NoteRow(*row) for row in cursor.fetchall()]
+
+
 def messages_after(ticket_id: uuid.UUID, after: int, limit: int) -> list[sql.MessageRow]:
     with connection.cursor() as cursor:
         cursor.execute(sql.MESSAGES_AFTER, {"ticket": ticket_id, "after": after, "limit": limit})

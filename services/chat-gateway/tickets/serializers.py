@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from tickets import texts
 from tickets.models import CLIENT_ID_MAX_LENGTH, MESSAGE_MAX_LENGTH, SUBJECT_MAX_LENGTH, Presence, Ticket
-from tickets.sql import MessageRow
+from tickets.sql import MessageRow, NoteRow
 
 
 def checked(clean: Callable[[str], str]) -> Callable[[Any, str], str]:
@@ -105,6 +105,32 @@ class MessagePageSerializer(serializers.Serializer[Any]):
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
     results = MessageSerializer(many=True)
+
+
+class NoteSerializer(serializers.Serializer[NoteRow]):
+    note_seq = serializers.IntegerField(source="seq", help_text="of the ticket's notes; messages count apart")
+    id = serializers.UUIDField()
+    client_id = serializers.CharField(allow_null=True)
+    note = serializers.CharField(source="body", help_text="empty: erased, with the person whose ticket it is")
+    sender = serializers.CharField(source="sender_username", help_text="username")
+    timestamp = serializers.DateTimeField(source="created_at")
+
+
+class NewNoteSerializer(serializers.Serializer[Any]):
+    note = serializers.CharField(max_length=MESSAGE_MAX_LENGTH, trim_whitespace=False)
+    client_id = serializers.CharField(
+        required=False, allow_null=True, max_length=CLIENT_ID_MAX_LENGTH, help_text="the same again: the same note"
+    )
+
+    validate_note = checked(texts.clean)
+    validate_client_id = checked(lambda value: value and texts.clean_client_id(value))
+
+
+class NotePageSerializer(serializers.Serializer[Any]):
+    count = serializers.IntegerField(help_text="all notes of the ticket")
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = NoteSerializer(many=True)
 
 
 class TicketsQuerySerializer(serializers.Serializer[Any]):

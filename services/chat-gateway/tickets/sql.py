@@ -36,6 +36,32 @@ SELECT {MESSAGE_COLUMNS} FROM chat.message
  WHERE ticket_id = %(ticket)s AND seq > %(after)s ORDER BY seq LIMIT %(limit)s
 """  # noqa: S608  a constant of this module
 
+NOTE_COLUMNS = "seq, id, client_id, sender_id, sender_username, body, created_at"
+
+# As APPEND_MESSAGE, with the ticket's other sequence. Notes are for the category's agents, but not about oneself; a closed
+# ticket takes them, too. No row: the ticket is erased, gone or not the agent's.
+APPEND_NOTE = f"""
+WITH advanced AS (
+    UPDATE chat.ticket SET head_note_seq = head_note_seq + 1
+     WHERE id = %(ticket)s AND erased_at IS NULL
+       AND learner_id <> %(sender)s AND category_id = ANY(%(categories)s)
+    RETURNING id, head_note_seq
+)
+INSERT INTO chat.note (id, ticket_id, seq, client_id, sender_id, sender_username, body, created_at)
+SELECT %(id)s, id, head_note_seq, %(client_id)s, %(sender)s, %(username)s, %(body)s, clock_timestamp() FROM advanced
+RETURNING {NOTE_COLUMNS}
+"""  # noqa: S608  a constant of this module
+
+FIND_NOTE = f"""
+SELECT {NOTE_COLUMNS} FROM chat.note
+ WHERE ticket_id = %(ticket)s AND sender_id = %(sender)s AND (client_id = %(client_id)s OR id = %(id)s)
+"""  # noqa: S608  a constant of this module
+
+NOTES_AFTER = f"""
+SELECT {NOTE_COLUMNS} FROM chat.note
+ WHERE ticket_id = %(ticket)s AND seq > %(after)s ORDER BY seq LIMIT %(limit)s
+"""  # noqa: S608  a constant of this module
+
 # One row if the person may act now: active, not erased, the token's generation not outdated, its login not ended.
 PERSON = """
 SELECT p.username, p.permissions,
@@ -46,7 +72,8 @@ SELECT p.username, p.permissions,
 """
 
 TICKET_FACTS = """
-SELECT id, learner_id, category_id, state, assignee_username, head_seq FROM chat.ticket WHERE id = ANY(%(tickets)s)
+SELECT id, learner_id, category_id, state, assignee_username, head_seq, head_note_seq
+  FROM chat.ticket WHERE id = ANY(%(tickets)s)
 """
 
 CONSUME_CONNECT_TICKET = """
@@ -78,6 +105,19 @@ class MessageRow:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteRow:
+    """A note as NOTE_COLUMNS. Its `seq` is what clients know as `note_seq`."""
+
+    seq: int
+    id: uuid.UUID
+    client_id: str | None
+    sender_id: uuid.UUID
+    sender_username: str
+    body: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class TicketFacts:
     """What an open socket has to know of its ticket: who may see it, and how far it is."""
 
@@ -87,7 +127,8 @@ class TicketFacts:
     state: str
     assignee_username: str | None
     head_seq: int
+    head_note_seq: int
 
     def looks_like(self, other: TicketFacts) -> bool:
-        """Whether state, agent and category are the same; the number of messages is another matter."""
-        return replace(self, head_seq=other.head_seq) == other
+        """Whether state, agent and category are the same; the number of messages and notes is another matter."""
+        return replace(self, head_seq=other.head_seq, head_note_seq=other.head_note_seq) == other

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tickets import api, documents
+from tickets import api, documents, notes_api
 
 urlpatterns = [
     path("categories/", api.Categories.as_view()),
     path("tickets/", api.Tickets.as_view()),
     path("tickets/<uuid:ticket>/", api.OneTicket.as_view()),
     path("tickets/<uuid:ticket>/messages/", api.Messages.as_view()),
+    path("tickets/<uuid:ticket>/notes/", notes_api.Notes.as_view()),
     path("tickets/<uuid:ticket>/read/", api.Read.as_view()),
     path("tickets/<uuid:ticket>/close/", api.Close.as_view()),
     path("tickets/<uuid:ticket>/reopen/", api.Reopen.as_view()),

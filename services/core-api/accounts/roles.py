@@ -27,7 +27,11 @@ ROLES: dict[str, list[str]] = {
         *("learning.change_certificate", "learning.change_review"),  # revoke the one, hide the other
     ],
     "support_agent": ["support.answer"],
-    "support_lead": ["support.answer", "support.lead", *_editing("support", "category", "agent", "skill")],
+    "support_lead": [
+        "support.answer",
+        "support.lead",
+        *_editing("support", "category", "agent", "skill", "cannedanswer"),
+    ],
     "finance": [
         "payments.refund",
         "wallet.adjust",

@@ -76,7 +76,10 @@ class Approval(models.Model):
                 for name in ("order", "topup", "enrolment")
             ),
         ]
-        indexes = [models.Index(fields=["state", "-id"], name="approval_newest")]
+        indexes = [
+            models.Index(fields=["state", "-id"], name="approval_newest"),
+            models.Index(fields=["ticket_id"], condition=Q(ticket_id__isnull=False), name="approval_of_ticket"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} for {self.person}"

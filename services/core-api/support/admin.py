@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from config.model_admin import LecternInline, LecternModelAdmin
-from support.models import Agent, Category, Skill
+from support.models import Agent, CannedAnswer, Category, Skill
 
 
 @admin.register(Category)
@@ -52,3 +52,12 @@ class AgentAdmin(LecternModelAdmin):
 
     def answers(self, agent: Agent) -> str:
         return ", ".join(str(skill.category) for skill in agent.skills.all()) or "nothing yet"
+
+
+@admin.register(CannedAnswer)
+class CannedAnswerAdmin(LecternModelAdmin):
+    list_display = ["shortcut", "title", "category"]
+    list_filter = ["category"]
+    list_select_related = ["category"]
+    search_fields = ["shortcut", "title", "text"]
+    prepopulated_fields = {"shortcut": ["title"]}

@@ -6,8 +6,12 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Length
+from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 
 from config.ids import uuid7
+
+MESSAGE_MAX_LENGTH = 4000  # characters: what chat-gateway accepts as one message
 
 
 class Category(models.Model):
@@ -60,3 +64,32 @@ class Skill(models.Model):
 
     def __str__(self) -> str:
         return f"{self.agent}: {self.category}"
+
+
+class CannedAnswer(models.Model):
+    """A text that agents put into their messages by typing `/` and the shortcut."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    shortcut = models.SlugField(unique=True, max_length=40, help_text="Typed after a slash: /refund-policy")
+    title = models.CharField(max_length=120)
+    text = models.TextField(max_length=MESSAGE_MAX_LENGTH)
+    category = models.ForeignKey(
+        Category,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="canned_answers",
+        help_text="Offered in its tickets alone; none: in all.",
+    )
+
+    class Meta:
+        ordering = ["shortcut"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(GreaterThanOrEqual(Length("text"), 1), LessThanOrEqual(Length("text"), MESSAGE_MAX_LENGTH)),
+                name="canned_answer_length",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"/{self.shortcut}"

@@ -60,3 +60,19 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION published.propose(uuid, uuid, uuid, text, uuid, integer, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION published.propose(uuid, uuid, uuid, text, uuid, integer, text) TO lectern_chat;
+
+-- What agents proposed out of one ticket, and what became of it: for the ticket's agents.
+CREATE OR REPLACE FUNCTION published.proposals(ticket uuid)
+    RETURNS TABLE (approval_id uuid, kind text, state text, order_line uuid, days integer, amount bigint, reason text,
+                   proposed_by uuid, proposed_at timestamp with time zone, decided_at timestamp with time zone, note text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT a.id, a.kind::text, a.state::text, coalesce((a.lines ->> 0)::uuid, e.order_line_id), a.days::int, a.amount,
+           a.reason::text, a.proposed_by_id, a.proposed_at, a.decided_at, a.note::text
+      FROM core.approvals_approval a
+      LEFT JOIN core.learning_enrolment e ON e.id = a.enrolment_id
+     WHERE a.ticket_id = proposals.ticket
+     ORDER BY a.proposed_at, a.id
+$$;
+REVOKE ALL ON FUNCTION published.proposals(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION published.proposals(uuid) TO lectern_chat;

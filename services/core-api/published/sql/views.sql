@@ -107,8 +107,13 @@ SELECT a.user_id, s.category_id, s.weight::int AS weight, a.capacity::int AS cap
   JOIN published.principal p ON p.user_id = a.user_id
  WHERE p.is_active AND 'support.answer' = ANY (p.permissions);
 
+CREATE VIEW published.canned_answer AS
+SELECT a.id AS canned_answer_id, a.category_id, a.shortcut::text AS shortcut, a.title::text AS title, a.text
+  FROM core.support_cannedanswer a;
+
 GRANT SELECT ON
     published.principal, published.ended_session, published.lesson, published.package, published.caption,
     published.attachment, published.instructor,
-    published.lesson_access, published."order", published.support_category, published.support_agent
+    published.lesson_access, published."order", published.support_category, published.support_agent,
+    published.canned_answer
     TO lectern_stream, lectern_chat;

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from approvals.actions import approve
+from approvals.actions import approve, reject
 from approvals.models import Approval
 from audit.models import Event
 from learning.models import Enrolment
@@ -61,6 +61,21 @@ def test_a_proposed_refund_is_done_when_finance_approves(
 def test_an_extension_is_proposed_for_some_days(propose: Callable[..., uuid.UUID]) -> None:
     approval = Approval.objects.get(pk=propose(kind="extension", days=7))
     assert (approval.kind, approval.days, approval.enrolment) == ("extension", 7, Enrolment.objects.get())
+
+
+def test_the_tickets_agents_read_what_was_proposed_and_what_became_of_it(
+    propose: Callable[..., uuid.UUID], committed_db: str, agnes: User, fiona: User, line: OrderLine
+) -> None:
+    refund, longer = propose(), propose(kind="extension", days=7, reason="She was ill")
+    reject(refund, fiona, "It plays for us.")
+    with psycopg.connect(environment.database_address("chat", committed_db)) as chat:
+        columns = "approval_id, kind, state, order_line, days, amount, reason, proposed_by, note"
+        query = f"SELECT {columns} FROM published.proposals(%s)"
+        assert chat.execute(query, [TICKET]).fetchall() == [
+            (refund, "refund", "rejected", line.pk, None, 40, "The video does not play", agnes.pk, "It plays for us."),
+            (longer, "extension", "pending", line.pk, 7, None, "She was ill", agnes.pk, ""),
+        ]
+        assert chat.execute(query, [uuid.uuid4()]).fetchall() == []
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_every_view_has_the_documented_columns(db: None) -> None:
         found: dict[str, list[tuple[str, str]]] = {}
         for view, column, kind in cursor.fetchall():
             found.setdefault(view, []).append((column, SHORT.get(kind, kind)))
-    assert len(found) == 11
+    assert len(found) == 12
     assert found == documented()
 
 
@@ -190,7 +190,7 @@ def test_access_begins_when_the_lesson_opens(
 
 
 def test_orders_and_the_support_desk(committed_db: str, alice: User, agnes: User, bob: User) -> None:
-    from support.models import Agent, Category, Skill
+    from support.models import Agent, CannedAnswer, Category, Skill
     from wallet.models import Order
 
     order = Order.objects.create(user=alice, price=10)
@@ -198,6 +198,10 @@ def test_orders_and_the_support_desk(committed_db: str, alice: User, agnes: User
     category = Category.objects.create(slug="lathes", name="Lathes", position=2)
     (offered,) = rows("support_category", "slug = 'lathes'")
     assert tuple(offered.values()) == (category.pk, "lathes", "Lathes", 2, True)
+    greeting = CannedAnswer.objects.create(shortcut="hello", title="Greeting", text="Hello!")
+    assert [tuple(row.values()) for row in rows("canned_answer")] == [
+        (greeting.pk, None, "hello", "Greeting", "Hello!")
+    ]
     for person in (agnes, bob):  # bob has the skill, but not the permission
         Skill.objects.create(agent=Agent.objects.create(user=person, capacity=4), category=category, weight=2)
     assert [tuple(row.values()) for row in rows("support_agent")] == [(agnes.pk, category.pk, 2, 4)]
