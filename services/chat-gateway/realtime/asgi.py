@@ -31,9 +31,11 @@ async def lifespan(scope: MutableMapping[str, Any], receive: Receive, send: Send
     await send({"type": "lifespan.shutdown.complete"})
 
 
+django_application: Any = Handler()  # its types are narrower than ASGI's
+
 application = ProtocolTypeRouter(
     {
-        "http": Operations(RequestLog(Handler())),
+        "http": Operations(RequestLog(django_application)),
         "websocket": RequestLog(
             URLRouter(
                 [

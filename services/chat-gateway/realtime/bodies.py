@@ -6,7 +6,7 @@ Django's own keeps a body of any length in /tmp, which in a container is a few m
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import IO, Any
 
 from django.core.exceptions import RequestAborted
@@ -16,7 +16,7 @@ from tickets import files
 from tickets.attachments import LARGEST_BODY, no_room
 from tickets.errors import Problem, TooLarge, as_response
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 class Handler(ASGIHandler):

@@ -34,6 +34,8 @@ DAILY_QUOTA = 500 * 2**20  # bytes that one person may upload within a day
 UNSENT_FOR = timedelta(days=1)
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
+SENT = Exists(Message.objects.filter(attachment=OuterRef("pk")))  # a message names it
+
 log = structlog.get_logger()
 
 
@@ -103,31 +105,29 @@ def _check_quota(person: Person, size: int) -> None:
         raise QuotaExceeded
 
 
-def unsent() -> QuerySet[Attachment]:
-    return _with_sent().filter(sent=False)
-
-
-def _with_sent() -> QuerySet[Attachment]:
-    """All, each with whether a message names it (`sent`)."""
-    return Attachment.objects.annotate(sent=Exists(Message.objects.filter(attachment=OuterRef("pk"))))
-
-
 def of_ticket(person: Person, ticket_id: uuid.UUID) -> QuerySet[Attachment]:
     """What messages of the ticket name, and what one has uploaded to it besides; newest first. Raises NotFound."""
     ticket = queries.ticket_for(person, ticket_id)
-    seen = Q(sent=True) | Q(uploader_id=person.id)
-    return _with_sent().filter(seen, ticket=ticket).order_by("-id")
+    return Attachment.objects.filter(_seen_by(person), ticket=ticket).order_by("-id")
+
+
+def _seen_by(person: Person) -> Q:
+    return Q(SENT) | Q(uploader_id=person.id)
 
 
 def for_download(person: Person, attachment_id: uuid.UUID) -> Attachment:
     """Raises NotFound (also for what somebody else has not sent yet), or AttachmentNotReady."""
-    attachment = _with_sent().filter(pk=attachment_id).first()
-    if attachment is None or not (attachment.sent or attachment.uploader_id == person.id):
+    attachment = Attachment.objects.filter(_seen_by(person), pk=attachment_id).first()
+    if attachment is None:
         raise NotFound
     queries.ticket_for(person, attachment.ticket_id)
     if attachment.state != AttachmentState.READY:
         raise AttachmentNotReady
     return attachment
+
+
+def unsent() -> QuerySet[Attachment]:
+    return Attachment.objects.exclude(SENT)
 
 
 def remove(attachments: QuerySet[Attachment]) -> int:

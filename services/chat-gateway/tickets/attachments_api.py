@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 import uuid
-from typing import Any, ClassVar
 from urllib.parse import quote
 
 from django.http import HttpResponse
@@ -57,7 +56,7 @@ class WhateverIsAccepted(JSONRenderer):
 
 
 class OneAttachment(ChatView):
-    renderer_classes: ClassVar[Any] = (WhateverIsAccepted,)
+    renderer_classes = (WhateverIsAccepted,)
     conflicts = (AttachmentNotReady,)
 
     @extend_schema(

@@ -20,7 +20,7 @@ LEASE = timedelta(minutes=2)  # longer than clamav.WITHIN
 RETRY_AFTER = timedelta(seconds=10)
 
 TAKE = """
-UPDATE chat.attachment SET scan_at = now() + %(lease)s
+UPDATE chat.attachment SET scan_at = now() + %(lease)s::interval
  WHERE id = (SELECT id FROM chat.attachment WHERE state = 'scanning' AND scan_at <= now()
               ORDER BY scan_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id
@@ -31,10 +31,12 @@ log = structlog.get_logger()
 
 def scan_waiting() -> int:
     """Scans one after another, until nothing waits or the scanner is away; how many were scanned. Several at once share."""
-    scanned = 0
+    scanned, scanner = 0, settings.CLAMAV_ADDRESS
+    if scanner is None:
+        return 0
     while attachment := _take():
         try:
-            _scan(attachment)
+            _scan(attachment, scanner)
         except clamav.ScannerAway as error:
             log.warning("scanner_away", attachment=str(attachment), error=str(error)[:200])
             Attachment.objects.filter(pk=attachment).update(scan_at=timezone.now() + RETRY_AFTER)
@@ -45,15 +47,15 @@ def scan_waiting() -> int:
 
 def _take() -> uuid.UUID | None:
     with connection.cursor() as cursor:
-        cursor.execute(TAKE, {"lease": LEASE})
+        cursor.execute(TAKE, {"lease": str(LEASE)})
         row = cursor.fetchone()
         return row[0] if row else None
 
 
-def _scan(attachment: uuid.UUID) -> None:
+def _scan(attachment: uuid.UUID, scanner: tuple[str, int]) -> None:
     try:
         with (files.root() / files.place(attachment)).open("rb") as file:
-            found = clamav.scan(settings.CLAMAV_ADDRESS, file)
+            found = clamav.scan(scanner, file)
     except FileNotFoundError:
         found = "no file"  # of a restored backup, or erased this moment
     if found is None:
