@@ -14,8 +14,8 @@ from support.models import Agent, CannedAnswer, Category, Skill
 
 @admin.register(Category)
 class CategoryAdmin(LecternModelAdmin):
-    list_display = ["name", "slug", "position", "is_active"]
-    list_editable = ["position", "is_active"]
+    list_display = ["name", "slug", "position", "priority", "is_active"]
+    list_editable = ["position", "priority", "is_active"]
     search_fields = ["name"]
     prepopulated_fields = {"slug": ["name"]}
 

@@ -14,15 +14,32 @@ from config.ids import uuid7
 MESSAGE_MAX_LENGTH = 4000  # characters: what chat-gateway accepts as one message
 
 
+class Priority(models.IntegerChoices):
+    """What a category's tickets begin with. chat-gateway says what a step is worth (tickets/rule.py there)."""
+
+    LOW = 0
+    NORMAL = 1
+    HIGH = 2
+    URGENT = 3
+
+
 class Category(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=80)
     position = models.PositiveSmallIntegerField(default=0)
     is_active = models.BooleanField("offered", default=True)
+    priority = models.PositiveSmallIntegerField(
+        choices=Priority.choices,
+        default=Priority.NORMAL,
+        help_text="Of its new tickets. A step goes before what was asked up to half an hour earlier, and no further.",
+    )
 
     class Meta:
         ordering = ["position", "name"]
+        constraints = [
+            models.CheckConstraint(condition=Q(priority__in=Priority.values), name="category_priority_known")
+        ]
         verbose_name_plural = "categories"
         permissions = [("answer", "Answer tickets"), ("lead", "Lead the support desk")]
 

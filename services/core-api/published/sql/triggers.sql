@@ -1,11 +1,11 @@
--- NOTIFY access_changed for whatever shrinks somebody's access, in the transaction that shrinks it; for nothing else,
+-- NOTIFY access_changed for whatever shrinks somebody's access, in the transaction that shrinks it; for nothing else (but see Support),
 -- since a notification makes commits wait for each other (deploy/design.md, section 1). The payload is the person's
 -- UUID, or empty: everybody. PostgreSQL sends equal payloads of one transaction once.
 
--- The trigger's argument names the column of the old row that holds the person.
+-- The trigger's argument names the column of the old row (of a new one where there is none) that holds the person.
 CREATE FUNCTION core.access_changed() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
-    PERFORM pg_notify('access_changed', CASE WHEN TG_NARGS = 0 THEN '' ELSE to_jsonb(OLD) ->> TG_ARGV[0] END);
+    PERFORM pg_notify('access_changed', CASE WHEN TG_NARGS = 0 THEN '' ELSE coalesce(to_jsonb(OLD), to_jsonb(NEW)) ->> TG_ARGV[0] END);
     RETURN NULL;
 END $$;
 
@@ -60,11 +60,12 @@ CREATE TRIGGER access_changed AFTER UPDATE OR DELETE ON core.courses_course_inst
 CREATE TRIGGER access_changed AFTER DELETE ON core.media_attachment FOR EACH ROW
     EXECUTE FUNCTION core.access_changed();
 
--- Support
+-- Support: here also what an agent gains. Who gets which ticket is then decided anew at once, and nobody but a support lead
+-- changes these rows, a few times a day.
 CREATE TRIGGER access_changed AFTER DELETE ON core.support_agent FOR EACH ROW
     EXECUTE FUNCTION core.access_changed('user_id');
-CREATE TRIGGER access_changed AFTER DELETE ON core.support_skill FOR EACH ROW
-    EXECUTE FUNCTION core.access_changed('agent_id');
-CREATE TRIGGER access_changed_moved AFTER UPDATE ON core.support_skill FOR EACH ROW
-    WHEN (OLD.agent_id <> NEW.agent_id OR OLD.category_id <> NEW.category_id)
+CREATE TRIGGER access_changed_capacity AFTER UPDATE ON core.support_agent FOR EACH ROW
+    WHEN (OLD.capacity <> NEW.capacity)
+    EXECUTE FUNCTION core.access_changed('user_id');
+CREATE TRIGGER access_changed AFTER INSERT OR UPDATE OR DELETE ON core.support_skill FOR EACH ROW
     EXECUTE FUNCTION core.access_changed('agent_id');

@@ -97,7 +97,8 @@ SELECT o.id AS order_id, o.user_id, o.created_at
   FROM core.wallet_order o;
 
 CREATE VIEW published.support_category AS
-SELECT c.id AS category_id, c.slug::text AS slug, c.name::text AS name, c.position::int AS position, c.is_active
+SELECT c.id AS category_id, c.slug::text AS slug, c.name::text AS name, c.position::int AS position, c.is_active,
+       c.priority::int AS priority
   FROM core.support_category c;
 
 CREATE VIEW published.support_agent AS

@@ -165,12 +165,17 @@ def test_a_lesson_goes(lathe: Published, heard: Heard) -> None:
     assert heard() == EVERYBODY
 
 
-def test_an_agent_loses_a_category_or_the_desk(agnes: User, heard: Heard) -> None:
+def test_what_an_agent_answers_changes(agnes: User, heard: Heard) -> None:
     from support.models import Agent, Category, Skill
 
     agent = Agent.objects.create(user=agnes)
     lathes, saws = (Category.objects.create(slug=slug, name=slug) for slug in ("lathes", "saws"))
+    assert heard() == []
     skill = Skill.objects.create(agent=agent, category=lathes)
+    assert heard() == [str(agnes.pk)]  # tickets that wait may be theirs now
+    Agent.objects.filter(pk=agent.pk).update(capacity=9)
+    assert heard() == [str(agnes.pk)]
+    Agent.objects.filter(pk=agent.pk).update(capacity=9)
     assert heard() == []
     Skill.objects.filter(pk=skill.pk).update(category=saws)
     assert heard() == [str(agnes.pk)]

@@ -197,7 +197,7 @@ def test_orders_and_the_support_desk(committed_db: str, alice: User, agnes: User
     assert [(row["order_id"], row["user_id"]) for row in rows("order")] == [(order.pk, alice.pk)]
     category = Category.objects.create(slug="lathes", name="Lathes", position=2)
     (offered,) = rows("support_category", "slug = 'lathes'")
-    assert tuple(offered.values()) == (category.pk, "lathes", "Lathes", 2, True)
+    assert tuple(offered.values()) == (category.pk, "lathes", "Lathes", 2, True, 1)
     greeting = CannedAnswer.objects.create(shortcut="hello", title="Greeting", text="Hello!")
     assert [tuple(row.values()) for row in rows("canned_answer")] == [
         (greeting.pk, None, "hello", "Greeting", "Hello!")
