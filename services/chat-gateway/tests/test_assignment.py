@@ -2,71 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+import psycopg
 from django.db import connection
+from django.db.models import Count
 from django.db.models.functions import Now
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tickets import assignment
-from tickets.assignment import Agent, choose
-from tickets.models import AgentStatus, Assignment, Ticket
-
-CATEGORY = uuid.UUID(int=1)
-
-
-def agent(number, weight=1, capacity=5, assigned_at=None):
-    return Agent(uuid.UUID(int=number), f"agent{number}", CATEGORY, weight, capacity, True, assigned_at)
-
-
-def test_the_least_loaded_for_their_weight_is_chosen():
-    one, two = agent(1), agent(2, weight=2)
-    assert choose([one, two], {}) == two
-    assert choose([one, two], {two.id: 1}) in (one, two)
-    assert choose([one, two], {two.id: 2}) == one
-    assert choose([], {}) is None
-    assert choose([agent(1, weight=0), agent(2, capacity=0)], {}) is None
-
-
-def test_equals_take_turns():
-    early = datetime(2026, 1, 1, tzinfo=UTC)
-    one, two = agent(1, assigned_at=early + timedelta(1)), agent(2, assigned_at=early)
-    assert choose([one, two], {}) == two
-    assert choose([one, two, agent(3)], {}) == agent(3)  # who never had one comes first
-
-
-def test_the_previous_agent_is_preferred_while_they_have_room():
-    one, two = agent(1), agent(2)
-    assert choose([one, two], {two.id: 4}, two.id) == two
-    assert choose([one, two], {two.id: 5}, two.id) == one
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6)), min_size=1, max_size=6),
-    st.integers(0, 40),
-)
-def test_nobody_gets_above_their_capacity_and_nothing_waits_while_there_is_room(agents, tickets):
-    people = [agent(number, weight, capacity) for number, (weight, capacity) in enumerate(agents)]
-    load = {}
-    for _ in range(tickets):
-        if chosen := choose(people, load):
-            load[chosen.id] = load.get(chosen.id, 0) + 1
-    assert all(load.get(person.id, 0) <= person.capacity for person in people)
-    room = sum(person.capacity for person in people if person.weight)
-    assert sum(load.values()) == min(tickets, room)
-
-
-@given(st.lists(st.integers(1, 5), min_size=2, max_size=5))
-def test_the_load_follows_the_weights(weights):
-    people = [agent(number, weight, 1000) for number, weight in enumerate(weights)]
-    load = {}
-    for _ in range(20 * sum(weights)):
-        chosen = choose(people, load)
-        load[chosen.id] = load.get(chosen.id, 0) + 1
-    assert [load[person.id] for person in people] == [20 * weight for weight in weights]
+from tests.conftest import url
+from tests.server import wait_for
+from tickets import actions, assignment, people
+from tickets.models import AgentStatus, Assignment, Presence, Ticket
 
 
 def go(call, user, status="online"):
@@ -193,6 +140,83 @@ def test_a_transfer_to_an_agent_needs_one_who_is_there_and_has_room(call, world,
     assert history(ticket) == ["claimed", "transferred"]
 
 
+def test_a_lead_may_exceed_capacity_and_is_named_for_it(call, world, alice, category):
+    erin = world.agent("erin", category[0], capacity=1, lead=True)
+    carol = world.agent("carol", category[0], capacity=1)
+    go(call, erin)
+    go(call, carol)
+    first, second, third, fourth = (open_ticket(call, alice, category) for _ in range(4))
+    assert {first["assignee"], second["assignee"]} == {erin.username, carol.username}
+    assert call(carol, "POST", f"/tickets/{third['id']}/claim/").json()["code"] == "at_capacity"
+    assert call(erin, "POST", f"/tickets/{third['id']}/claim/").json()["assignee"] == erin.username
+    moved = call(erin, "POST", f"/tickets/{fourth['id']}/transfer/", {"agent": str(carol.id)})
+    assert moved.json()["assignee"] == carol.username
+    (entry,) = call(erin, "GET", f"/tickets/{fourth['id']}/assignments/").json()["results"]
+    assert (entry["reason"], entry["agent"], entry["actor"]) == ("transferred", carol.username, erin.username)
+    assert entry["over_capacity"] is True
+    assert call(carol, "GET", f"/tickets/{fourth['id']}/assignments/").status_code == 403
+
+
+def test_a_lead_reads_who_had_a_ticket_and_by_whose_hand(call, world, alice, bob, ticket, category):
+    erin = world.agent("erin", category[0], lead=True)
+    call(bob, "POST", f"/tickets/{ticket['id']}/claim/")
+    call(bob, "POST", f"/tickets/{ticket['id']}/priority/", {"priority": "urgent"})
+    call(alice, "POST", f"/tickets/{ticket['id']}/close/")
+    entries = call(erin, "GET", f"/tickets/{ticket['id']}/assignments/").json()["results"]
+    assert [(e["reason"], e["agent"], e["actor"], e["over_capacity"]) for e in entries] == [
+        ("closed", None, alice.username, False),
+        ("prioritised", bob.username, bob.username, False),
+        ("claimed", bob.username, bob.username, False),
+    ]
+
+
+def test_an_urgent_category_goes_first_and_an_agent_may_say_otherwise(call, world, alice):
+    calm, urgent = world.category(), world.category(priority=3)
+    carol = world.agent("carol", calm[0], urgent[0], capacity=1)
+    early, late = open_ticket(call, alice, calm), open_ticket(call, alice, urgent)
+    assert (early["priority"], late["priority"]) == ("normal", "urgent")
+    answer = call(carol, "POST", f"/tickets/{late['id']}/priority/", {"priority": "low"})
+    assert (answer.status_code, answer.json()["priority"]) == (200, "low")
+    call(carol, "POST", f"/tickets/{early['id']}/priority/", {"priority": "low"})
+    call(carol, "POST", f"/tickets/{late['id']}/priority/", {"priority": "high"})
+    go(call, carol)
+    assert [look(call, alice, each)["state"] for each in (early, late)] == ["queued", "open"]
+    assert call(carol, "POST", f"/tickets/{late['id']}/priority/", {"priority": "top"}).status_code == 422
+    assert call(alice, "POST", f"/tickets/{late['id']}/priority/", {"priority": "low"}).status_code == 403
+
+
+def test_an_agent_who_is_revoked_while_they_are_given_a_ticket_does_not_keep_it(call, world, alice, bob, category):
+    go(call, bob)
+    AgentStatus.objects.filter(user_id=bob.id).update(lease_until=Now() + timedelta(seconds=50))
+    with psycopg.connect(url("chat")) as holding:
+        holding.execute("SELECT FROM chat.agent_status WHERE user_id = %s FOR UPDATE", [bob.id])
+        with ThreadPoolExecutor(1) as thread:
+            giving = thread.submit(in_a_thread, open_ticket, call, alice, category)  # waits, with bob chosen
+            wait_for(is_somebody_waiting_for_a_row)
+            world.take_categories(bob)
+            holding.rollback()
+            ticket = giving.result()
+    assert ticket["assignee"] == bob.username
+    assignment.assign_waiting()  # which the notification wakes
+    assert look(call, alice, ticket)["state"] == "queued"
+    assert history(ticket) == ["assigned", "released"]
+
+
+def in_a_thread(work, *arguments):
+    try:
+        return work(*arguments)
+    finally:
+        connection.close()
+
+
+def is_somebody_waiting_for_a_row():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%chat.assignment%%'"
+        )
+        return cursor.fetchone() is not None
+
+
 def test_leads_see_who_is_there(call, world, bob, category):
     lead = world.agent("erin", category[0], lead=True)
     go(call, bob)
@@ -202,22 +226,39 @@ def test_leads_see_who_is_there(call, world, bob, category):
     assert agents[bob.username]["categories"] == [category[1]]
 
 
-def test_a_hundred_tickets_at_once_leave_nobody_above_capacity(call, world, category):
+def someone(user):
+    return people.find(people.Claims(user.id, user.username, 0, user.session, 0))
+
+
+def test_five_hundred_tickets_at_once_leave_nobody_above_capacity(call, world, category):
+    """While agents come, go and close: whenever somebody looks, nobody has more than they may."""
     agents = [world.agent("busy", category[0], capacity=capacity) for capacity in (1, 3, 7, 20)]
     for person in agents:
         go(call, person)
-    learners = [world.user("learner") for _ in range(100)]
+    learner, new = someone(world.user("learner")), actions.NewTicket(category[1], "Help", "Please")
 
-    def ask(user):
+    def ask(number):
         try:
-            return open_ticket(call, user, category)["id"]
+            ticket = actions.create_ticket(learner, new)
+            if number % 10 == 0:
+                actions.close_ticket(learner, ticket.id)
+            if number % 25 == 0:
+                status = Presence.AWAY if number % 50 else Presence.ONLINE
+                actions.set_status(someone(agents[number % 4]), status)
+            return held()
         finally:
             connection.close()
 
+    def held():
+        load = Ticket.objects.filter(state="open", category_id=category[0]).values_list("assignee_id")
+        return dict(load.annotate(count=Count("pk")))
+
     with ThreadPoolExecutor(16) as threads:
-        tickets = list(threads.map(ask, learners))
-    held = Ticket.objects.filter(pk__in=tickets, state="open").values_list("assignee_id", flat=True)
-    assert [list(held).count(person.id) for person in agents] == [1, 3, 7, 20]
+        seen = list(threads.map(ask, range(500)))
+    for person, capacity in zip(agents, (1, 3, 7, 20), strict=True):
+        assert max(counts.get(person.id, 0) for counts in seen) <= capacity
+        go(call, person)
+    assert [held()[person.id] for person in agents] == [1, 3, 7, 20]
 
 
 def test_claims_at_once_leave_nobody_above_capacity(call, world, alice, category):

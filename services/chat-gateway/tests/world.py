@@ -21,7 +21,7 @@ PUBLISHED = {
     "lesson": "lesson_id uuid, course_id uuid, course_slug text, course_title text, title text, kind text,"
     " is_preview bool, is_published bool, video_status text, package_id uuid, duration_s double precision",
     '"order"': "order_id uuid, user_id uuid, created_at timestamptz",
-    "support_category": "category_id uuid, slug text, name text, position int, is_active bool",
+    "support_category": "category_id uuid, slug text, name text, position int, is_active bool, priority int",
     "support_agent": "user_id uuid, category_id uuid, weight int, capacity int",
 }
 
@@ -107,11 +107,11 @@ class World:
     def __init__(self, core_owner_url: str) -> None:
         self.connection = psycopg.connect(core_owner_url, autocommit=True)
 
-    def category(self, name: str = "Billing") -> tuple[uuid.UUID, str]:
+    def category(self, name: str = "Billing", priority: int = 1) -> tuple[uuid.UUID, str]:
         """Its id and slug."""
         category, slug = uuid.uuid4(), f"{name.lower()}-{uuid.uuid4().hex[:8]}"
         self.connection.execute(
-            "INSERT INTO core.support_category VALUES (%s, %s, %s, 0, true)", [category, slug, name]
+            "INSERT INTO core.support_category VALUES (%s, %s, %s, 0, true, %s)", [category, slug, name, priority]
         )
         return category, slug
 

@@ -11,14 +11,13 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
-from psycopg.errors import ForeignKeyViolation, UniqueViolation
+from psycopg.errors import UniqueViolation
 
 from tickets import assignment, events, queries, sql
 from tickets.errors import (
     AgentAbsent,
     AlreadyAssigned,
     AtCapacity,
-    AttachmentNotReady,
     Invalid,
     NotFound,
     PermissionDenied,
@@ -30,11 +29,13 @@ from tickets.models import (
     AssignmentReason,
     ConnectTicket,
     Presence,
+    Priority,
     Ticket,
     TicketState,
     new_id,
 )
-from tickets.people import Person
+from tickets.people import ANSWER, LEAD, Person
+from tickets.rule import Agent
 
 CONNECT_TICKET_LIFETIME = timedelta(seconds=30)
 ASSIGNEE_FIELDS = ["assignee_id", "assignee_username", "previous_assignee_id"]
@@ -54,12 +55,13 @@ class NewTicket:
 
 def create_ticket(person: Person, new: NewTicket) -> Ticket:
     """Opens a ticket with its first message and looks for an agent. Raises Invalid with the fields that do not fit."""
-    category = check_new_ticket(person, new)
+    category, priority = check_new_ticket(person, new)
     try:
         with transaction.atomic():
             ticket = Ticket.objects.create(
                 category_id=category,
                 category_slug=new.category,
+                priority=priority,
                 learner_id=person.id,
                 learner_username=person.username,
                 client_id=new.client_id,
@@ -76,10 +78,10 @@ def create_ticket(person: Person, new: NewTicket) -> Ticket:
     return queries.ticket_for(person, ticket.id)
 
 
-def check_new_ticket(person: Person, new: NewTicket) -> uuid.UUID:
-    """The category's id. Foreign and unknown lessons and orders are refused alike."""
+def check_new_ticket(person: Person, new: NewTicket) -> tuple[uuid.UUID, int]:
+    """The category's id and priority. Foreign and unknown lessons and orders are refused alike."""
     errors: dict[str, list[str]] = {}
-    category = queries.category_id(new.category)
+    category = queries.category(new.category)
     if category is None:
         errors["category"] = ["There is no such category."]
     if new.lesson and not queries.lesson_exists(new.lesson):
@@ -91,9 +93,7 @@ def check_new_ticket(person: Person, new: NewTicket) -> uuid.UUID:
     return category
 
 
-def message_parameters(
-    person: Person, ticket: uuid.UUID, body: str, client_id: str | None, attachment: uuid.UUID | None = None
-) -> dict[str, Any]:
+def message_parameters(person: Person, ticket: uuid.UUID, body: str, client_id: str | None) -> dict[str, Any]:
     """For sql.APPEND_MESSAGE and sql.FIND_MESSAGE, from REST and from WebSockets alike."""
     return {
         "id": new_id(),
@@ -103,16 +103,12 @@ def message_parameters(
         "username": person.username,
         "categories": list(person.categories),
         "body": body,
-        "attachment": attachment,
     }
 
 
-def append_message(
-    person: Person, ticket_id: uuid.UUID, body: str, client_id: str | None, attachment: uuid.UUID | None = None
-) -> sql.MessageRow:
-    """The message as kept; for a client id used before, the first one. Raises NotFound, TicketClosed, AttachmentNotReady."""
-    parameters = message_parameters(person, ticket_id, body, client_id, attachment)
-    cause: IntegrityError | None = None
+def append_message(person: Person, ticket_id: uuid.UUID, body: str, client_id: str | None) -> sql.MessageRow:
+    """The message as kept; for a client id used before, the first one. Raises NotFound or TicketClosed."""
+    parameters = message_parameters(person, ticket_id, body, client_id)
     try:
         with transaction.atomic():
             row = _row(sql.APPEND_MESSAGE, parameters)
@@ -120,14 +116,11 @@ def append_message(
                 events.publish_on_commit(events.TicketEvent(ticket_id, row.seq))
                 return row
     except IntegrityError as error:
-        if not (is_repeated(error) or isinstance(error.__cause__, ForeignKeyViolation)):
+        if not is_repeated(error):
             raise
-        cause = error
     if row := _row(sql.FIND_MESSAGE, parameters):
         return row
     queries.ticket_for(person, ticket_id)
-    if cause:
-        raise AttachmentNotReady from cause
     raise TicketClosed
 
 
@@ -156,6 +149,7 @@ def mark_read(person: Person, ticket_id: uuid.UUID, seq: int) -> Ticket:
             """,
             [ticket_id, person.id, seq],
         )
+    events.publish_on_commit(events.TicketEvent(ticket_id, ticket.head_seq))
     return queries.ticket_for(person, ticket_id)
 
 
@@ -187,7 +181,10 @@ def reopen_ticket(person: Person, ticket_id: uuid.UUID) -> Ticket:
 
 
 def claim_ticket(person: Person, ticket_id: uuid.UUID) -> Ticket:
-    """The agent takes a waiting ticket of their categories. Raises AlreadyAssigned, AtCapacity or TicketClosed."""
+    """The agent takes a waiting ticket of their categories; a lead also beyond their capacity.
+
+    Raises AlreadyAssigned, AtCapacity or TicketClosed.
+    """
     with transaction.atomic():
         assignment.lock()
         ticket = _workable(person, ticket_id)
@@ -195,27 +192,32 @@ def claim_ticket(person: Person, ticket_id: uuid.UUID) -> Ticket:
             return ticket
         if ticket.assignee_id:
             raise AlreadyAssigned
-        agent = _suitable(person.id, ticket)
+        desk = assignment.read_desk(ticket.category_id, person.id)
+        agent = _suitable(desk, ticket)
         if agent is None:
             raise PermissionDenied  # nobody answers their own questions
         assignment.keep_present(person.id)
-        _hand_over(ticket, agent, AssignmentReason.CLAIMED, person)
+        _hand_over(ticket, agent, desk, AssignmentReason.CLAIMED, person)
     return ticket
 
 
 def transfer_to_agent(person: Person, ticket_id: uuid.UUID, agent_id: uuid.UUID) -> Ticket:
-    """Hands the ticket to an agent of its category. Raises AgentAbsent, AtCapacity, TicketClosed or Invalid."""
+    """Hands the ticket to an agent of its category; a lead also beyond that one's capacity.
+
+    Raises AgentAbsent, AtCapacity, TicketClosed or Invalid.
+    """
     with transaction.atomic():
         assignment.lock()
         ticket = _workable(person, ticket_id)
         if ticket.assignee_id == agent_id:
             return ticket
-        agent = _suitable(agent_id, ticket)
+        desk = assignment.read_desk(ticket.category_id, agent_id)
+        agent = _suitable(desk, ticket)
         if agent is None:
             raise Invalid({"agent": ["This agent does not answer tickets of this category."]})
         if not agent.online:
             raise AgentAbsent
-        _hand_over(ticket, agent, AssignmentReason.TRANSFERRED, person)
+        _hand_over(ticket, agent, desk, AssignmentReason.TRANSFERRED, person)
     assignment.assign_soon()
     return ticket
 
@@ -224,9 +226,10 @@ def transfer_to_category(person: Person, ticket_id: uuid.UUID, slug: str) -> Tic
     """Moves the ticket to another category's queue, with its waiting time kept."""
     with transaction.atomic():
         ticket = _workable(person, ticket_id)
-        category = queries.category_id(slug)
-        if category is None:
+        found = queries.category(slug)
+        if found is None:
             raise Invalid({"category": ["There is no such category."]})
+        category, _ = found
         if category == ticket.category_id:
             return ticket
         assignment.take_back(ticket)
@@ -248,26 +251,40 @@ def _workable(person: Person, ticket_id: uuid.UUID) -> Ticket:
     return ticket
 
 
-def _suitable(agent_id: uuid.UUID, ticket: Ticket) -> assignment.Agent | None:
-    found = assignment.agents_of(ticket.category_id, agent_id)
-    return found[0] if found and agent_id != ticket.learner_id else None
+def prioritise(person: Person, ticket_id: uuid.UUID, priority: Priority) -> Ticket:
+    """Gives the ticket another priority, and so another place when it waits. Raises TicketClosed."""
+    with transaction.atomic():
+        ticket = _workable(person, ticket_id)
+        if ticket.priority != priority:
+            ticket.priority = priority
+            ticket.save(update_fields=["priority"])
+            assignment.record(ticket, AssignmentReason.PRIORITISED, person.id)
+    return ticket
 
 
-def _hand_over(ticket: Ticket, agent: assignment.Agent, reason: AssignmentReason, actor: Person) -> None:
-    """The assignment lock must be held, so that the load counted here is the true one."""
-    if not agent.has_room(assignment.loads()):
+def _suitable(desk: assignment.Desk, ticket: Ticket) -> Agent | None:
+    """The agent of whom `desk` is, if they answer the ticket's category, and it is not their own."""
+    return desk.agents[0] if desk.agents and desk.agents[0].id != ticket.learner_id else None
+
+
+def _hand_over(ticket: Ticket, agent: Agent, desk: assignment.Desk, reason: AssignmentReason, actor: Person) -> None:
+    """The assignment lock must have been held when `desk` was read, so that the load counted there is the true one."""
+    full = not agent.has_room(desk.load)
+    if full and LEAD not in actor.permissions:
         raise AtCapacity
     assignment.take_back(ticket)
     ticket.save(update_fields=["previous_assignee_id"])
-    assignment.give(ticket, agent, reason, actor.id)
+    assignment.give(ticket, agent, reason, actor.id, over_capacity=full)
 
 
 def set_status(person: Person, status: Presence) -> None:
     """The agent says whether they are there, for the next LEASE. Offline: their open tickets wait for the grace to pass."""
     lease = timedelta(0) if status == Presence.OFFLINE else assignment.LEASE
-    AgentStatus.objects.update_or_create(
-        user_id=person.id, defaults={"status": status, "lease_until": timezone.now() + lease}
-    )
+    with transaction.atomic():
+        AgentStatus.objects.update_or_create(
+            user_id=person.id, defaults={"status": status, "lease_until": timezone.now() + lease}
+        )
+        events.publish_on_commit(events.AGENTS_CHANGED)
     if status == Presence.ONLINE:
         assignment.assign_soon()
 
@@ -276,9 +293,11 @@ def hashed(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-def issue_connect_ticket(person: Person, ticket_id: uuid.UUID) -> tuple[str, datetime]:
-    """A secret that opens one WebSocket to this ticket once, and until when."""
-    ticket = queries.ticket_for(person, ticket_id)
+def issue_connect_ticket(person: Person, ticket_id: uuid.UUID | None) -> tuple[str, datetime]:
+    """A secret that opens one WebSocket once, to this ticket or (None) to the desk, and until when."""
+    if ticket_id is None and ANSWER not in person.permissions:
+        raise PermissionDenied
+    ticket = queries.ticket_for(person, ticket_id) if ticket_id else None
     secret = secrets.token_urlsafe(32)
     token_ends = datetime.fromtimestamp(person.claims.expires_at, UTC)
     expires_at = min(timezone.now() + CONNECT_TICKET_LIFETIME, token_ends)

@@ -1,15 +1,16 @@
-"""Who gets which ticket: online, of its category, with room, least loaded for their weight; the oldest ticket first.
+"""Carries out rule.py: gives waiting tickets to agents, and takes back those of agents who are gone.
 
-`choose` is the rule. Everything that gives a ticket to somebody holds one lock, so the counted load is the true one and
-nobody gets above their capacity. Lock order: this lock, then the ticket's row.
+Everything that gives a ticket to somebody holds one lock, so the counted load is the true one and nobody gets above their
+capacity but by a support lead's hand. Lock order: this lock, then tickets' rows in the order of their ids.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import OperationalError, connection, transaction
@@ -17,45 +18,101 @@ from django.db.models.functions import Now
 
 from tickets import events
 from tickets.models import AgentStatus, Assignment, AssignmentReason, Ticket, TicketState
+from tickets.rule import Agent, Waiting, plan
 
 LEASE = timedelta(seconds=60)  # how long a sign of life counts
 GRACE = timedelta(seconds=60)  # how much longer an agent who is gone keeps open tickets
-BATCH = 100
-NEVER = datetime.min.replace(tzinfo=UTC)
+BATCH = 200  # tickets given by one statement
+MOST = 1000  # tickets given in one transaction; then others have their turn at the lock
 
 log = structlog.get_logger()
 
+# One row for each category that somebody answers, with their open tickets. `present`: they keep those.
+AGENTS = """
+SELECT a.user_id, p.username, a.category_id, a.weight, a.capacity,
+       coalesce(s.status = 'online' AND s.lease_until > clock_timestamp(), false) AS online, s.assigned_at,
+       coalesce(s.lease_until > clock_timestamp() - %(grace)s::interval, false) AS present, coalesce(l.load, 0) AS load
+  FROM published.support_agent a
+  JOIN published.principal p ON p.user_id = a.user_id
+  LEFT JOIN chat.agent_status s ON s.user_id = a.user_id
+  LEFT JOIN (SELECT assignee_id, count(*) AS load FROM chat.ticket WHERE state = 'open' GROUP BY assignee_id) l
+         ON l.assignee_id = a.user_id
+ WHERE (%(category)s::uuid IS NULL OR a.category_id = %(category)s)
+   AND (%(user)s::uuid IS NULL OR a.user_id = %(user)s)
+"""
+
+# Open tickets of everybody who is not among those that are present wait again, from when they first waited.
+RELEASE = """
+WITH absent AS (
+    SELECT id FROM chat.ticket
+     WHERE state = 'open'
+       AND (assignee_id, category_id) NOT IN (SELECT * FROM unnest(%(agents)s::uuid[], %(categories)s::uuid[]))
+     ORDER BY id FOR NO KEY UPDATE
+), released AS (
+    UPDATE chat.ticket t
+       SET state = 'queued', previous_assignee_id = t.assignee_id, assignee_id = NULL, assignee_username = NULL
+      FROM absent WHERE t.id = absent.id
+    RETURNING t.id, t.head_seq, t.previous_assignee_id
+), kept AS (
+    INSERT INTO chat.assignment (ticket_id, reason) SELECT id, 'released' FROM released
+)
+SELECT id, head_seq, previous_assignee_id FROM released
+"""
+
+# The next tickets of the categories in which somebody has room, in the order of the queue. Where only one has room, their own
+# questions are left out, so what is read can be given, whatever waits before it. The index ticket_waiting serves this.
+NEXT = """
+SELECT t.id, t.number, t.category_id, t.learner_id, t.previous_assignee_id, t.priority, t.queued_at
+  FROM unnest(%(categories)s::uuid[], %(alone)s::uuid[]) free(category, alone)
+ CROSS JOIN LATERAL (
+       SELECT * FROM chat.ticket
+        WHERE state = 'queued' AND category_id = free.category AND learner_id IS DISTINCT FROM free.alone
+          AND (chat.place(queued_at, priority), number) > (%(place)s::timestamptz, %(number)s)
+        ORDER BY chat.place(queued_at, priority), number LIMIT %(limit)s) t
+ ORDER BY chat.place(t.queued_at, t.priority), t.number LIMIT %(limit)s
+"""
+
+# What was closed or moved since it was read is left alone.
+GIVE = """
+WITH wanted AS (
+    SELECT * FROM unnest(%(tickets)s::uuid[], %(categories)s::uuid[], %(agents)s::uuid[], %(names)s::text[])
+               w(ticket, category, agent, username)
+), held AS (
+    SELECT t.id FROM chat.ticket t JOIN wanted w ON w.ticket = t.id AND w.category = t.category_id
+     WHERE t.state = 'queued' ORDER BY t.id FOR NO KEY UPDATE OF t
+), given AS (
+    UPDATE chat.ticket t SET state = 'open', assignee_id = w.agent, assignee_username = w.username
+      FROM held, wanted w WHERE t.id = held.id AND w.ticket = t.id
+    RETURNING t.id, t.assignee_id, t.head_seq
+), turn AS (
+    UPDATE chat.agent_status SET assigned_at = now() WHERE user_id IN (SELECT assignee_id FROM given)
+), kept AS (
+    INSERT INTO chat.assignment (ticket_id, agent_id, reason) SELECT id, assignee_id, 'assigned' FROM given
+)
+SELECT id, head_seq, assignee_id FROM given
+"""
+
 
 @dataclass(frozen=True, slots=True)
-class Agent:
-    """An agent of one category. `capacity` bounds all their open tickets together."""
+class Desk:
+    """Who answers what, who is there, and how many open tickets each has. True until the commit, if the lock is held."""
 
-    id: uuid.UUID
-    username: str
-    category_id: uuid.UUID
-    weight: int
-    capacity: int
-    online: bool = True
-    assigned_at: datetime | None = None
+    agents: list[Agent]
+    present: set[tuple[uuid.UUID, uuid.UUID]]  # agent and category
+    load: dict[uuid.UUID, int]
 
-    def has_room(self, load: Mapping[uuid.UUID, int]) -> bool:
-        return load.get(self.id, 0) < self.capacity
+    def room(self) -> int:
+        """How many more tickets could be given, were they of the right categories."""
+        capacity = {agent.id: agent.capacity for agent in self.agents if agent.online and agent.weight > 0}
+        return sum(max(bound - self.load[agent], 0) for agent, bound in capacity.items())
 
-
-def choose(agents: Iterable[Agent], load: Mapping[uuid.UUID, int], preferred: uuid.UUID | None = None) -> Agent | None:
-    """The agent for a ticket that all `agents` may have: the preferred one, else the least loaded for their weight.
-
-    Equals take turns. Weight 0 means: nothing by itself (but by claim and transfer). None: nobody has room.
-    """
-    free = [agent for agent in agents if agent.weight > 0 and agent.has_room(load)]
-    for agent in free:
-        if agent.id == preferred:
-            return agent
-    return min(
-        free,
-        key=lambda agent: ((load.get(agent.id, 0) + 1) / agent.weight, agent.assigned_at or NEVER, agent.id),
-        default=None,
-    )
+    def with_room(self) -> dict[uuid.UUID, set[uuid.UUID]]:
+        """Who would take another ticket, by category."""
+        found: dict[uuid.UUID, set[uuid.UUID]] = {}
+        for agent in self.agents:
+            if agent.online and agent.weight > 0 and agent.has_room(self.load):
+                found.setdefault(agent.category_id, set()).add(agent.id)
+        return found
 
 
 def lock() -> None:
@@ -64,42 +121,39 @@ def lock() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('chat.assignment'))")
 
 
-def agents_of(category: uuid.UUID | None = None, user: uuid.UUID | None = None) -> list[Agent]:
-    """Who answers tickets, of one category or of all; one row for each category that somebody answers."""
+def read_desk(category: uuid.UUID | None = None, user: uuid.UUID | None = None) -> Desk:
+    """Everybody's, or that of one category and agent."""
+    desk = Desk([], set(), {})
+    for *agent, present, load in _rows(AGENTS, category=category, user=user, grace=str(GRACE)):
+        desk.agents.append(Agent(*agent))
+        desk.load[agent[0]] = load
+        if present:
+            desk.present.add((agent[0], agent[2]))
+    return desk
+
+
+def _rows(statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT a.user_id, p.username, a.category_id, a.weight, a.capacity,
-                   coalesce(s.status = 'online' AND s.lease_until > now(), false), s.assigned_at
-              FROM published.support_agent a
-              JOIN published.principal p ON p.user_id = a.user_id AND p.is_active
-              LEFT JOIN chat.agent_status s ON s.user_id = a.user_id
-             WHERE (%(category)s::uuid IS NULL OR a.category_id = %(category)s)
-               AND (%(user)s::uuid IS NULL OR a.user_id = %(user)s)
-            """,
-            {"category": category, "user": user},
-        )
-        return [Agent(*row) for row in cursor.fetchall()]
+        cursor.execute(statement, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
-def loads() -> dict[uuid.UUID, int]:
-    """How many open tickets each agent has. True until the transaction ends, if the lock is held."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT assignee_id, count(*) FROM chat.ticket WHERE state = 'open' GROUP BY assignee_id")
-        return dict(cursor.fetchall())
-
-
-def give(ticket: Ticket, agent: Agent, reason: AssignmentReason, actor: uuid.UUID | None = None) -> None:
-    """`ticket`, whose row is locked, is `agent`'s now."""
+def give(
+    ticket: Ticket, agent: Agent, reason: AssignmentReason, actor: uuid.UUID, *, over_capacity: bool = False
+) -> None:
+    """`ticket`, whose row is locked, is `agent`'s now, by the hand of `actor`."""
     ticket.state, ticket.assignee_id, ticket.assignee_username = TicketState.OPEN, agent.id, agent.username
     ticket.save(update_fields=["state", "assignee_id", "assignee_username"])
     AgentStatus.objects.filter(user_id=agent.id).update(assigned_at=Now())
-    record(ticket, reason, actor)
+    record(ticket, reason, actor, over_capacity=over_capacity)
 
 
-def record(ticket: Ticket, reason: AssignmentReason, actor: uuid.UUID | None) -> None:
+def record(ticket: Ticket, reason: AssignmentReason, actor: uuid.UUID | None, *, over_capacity: bool = False) -> None:
     """Keeps who has the ticket now and why, and tells whoever looks at it."""
-    Assignment.objects.create(ticket=ticket, agent_id=ticket.assignee_id, actor_id=actor, reason=reason)
+    Assignment.objects.create(
+        ticket=ticket, agent_id=ticket.assignee_id, actor_id=actor, reason=reason, over_capacity=over_capacity
+    )
     events.publish_on_commit(events.TicketEvent(ticket.id, ticket.head_seq, changed=True))
 
 
@@ -122,56 +176,56 @@ def take_back(ticket: Ticket) -> None:
     ticket.assignee_id = ticket.assignee_username = None
 
 
-def release_absent() -> None:
-    """Tickets of agents who are gone, or serve the category no more, wait again, from when they first waited."""
-    orphaned = Ticket.objects.raw(
-        """
-        SELECT t.* FROM chat.ticket t
-         WHERE t.state = 'open'
-           AND (NOT EXISTS (SELECT FROM chat.agent_status s
-                             WHERE s.user_id = t.assignee_id AND s.lease_until > now() - %s::interval)
-             OR NOT EXISTS (SELECT FROM published.support_agent a
-                             WHERE a.user_id = t.assignee_id AND a.category_id = t.category_id))
-         ORDER BY t.queued_at, t.number FOR NO KEY UPDATE OF t
-        """,
-        [str(GRACE)],
-    )
-    for ticket in orphaned:
-        take_back(ticket)
-        ticket.state = TicketState.QUEUED
-        ticket.save(update_fields=["state", "assignee_id", "assignee_username", "previous_assignee_id"])
-        record(ticket, AssignmentReason.RELEASED, None)
-
-
 def assign_waiting() -> int:
-    """Gives waiting tickets, oldest first, to agents who have room; how many. One transaction."""
+    """Takes back what absent agents hold, and gives waiting tickets to those who have room; how many were given."""
     given = 0
-    with transaction.atomic():
-        lock()
-        release_absent()
-        agents, load = [agent for agent in agents_of() if agent.online], loads()
-        while categories := {agent.category_id for agent in agents if agent.weight > 0 and agent.has_room(load)}:
-            waiting = (
-                Ticket.objects.filter(state=TicketState.QUEUED, category_id__in=categories)
-                .order_by("queued_at", "number")
-                .select_for_update(no_key=True)[:BATCH]
-            )
-            assigned = _assign(list(waiting), agents, load)
-            given += assigned
-            if not assigned:
-                break
+    while True:
+        with transaction.atomic():
+            lock()
+            desk = read_desk()
+            _release_absent(desk)
+            now_given = _give_next(desk)
+        given += now_given
+        if now_given < MOST:
+            return given
+
+
+def _release_absent(desk: Desk) -> None:
+    """Tickets of agents who are gone, or serve the category no more."""
+    agents, categories = zip(*desk.present, strict=True) if desk.present else ((), ())
+    for ticket, seq, agent in _rows(RELEASE, agents=list(agents), categories=list(categories)):
+        if agent in desk.load:
+            desk.load[agent] -= 1
+        events.publish_on_commit(events.TicketEvent(ticket, seq, changed=True))
+
+
+def _give_next(desk: Desk) -> int:
+    """One walk through the queue: rooms only shrink meanwhile, so what was passed over needs no second look."""
+    place, number, given = datetime.min.replace(tzinfo=UTC), 0, 0
+    while given < MOST and (free := desk.with_room()):
+        alone = [next(iter(agents)) if len(agents) == 1 else None for agents in free.values()]
+        limit = min(BATCH, desk.room())
+        rows = _rows(NEXT, categories=list(free), alone=alone, place=place, number=number, limit=limit)
+        waiting = [Waiting(*row) for row in rows]
+        if not waiting:
+            break
+        given += _give(plan(waiting, desk.agents, desk.load), desk.load)
+        place, number = waiting[-1].place
     return given
 
 
-def _assign(waiting: list[Ticket], agents: list[Agent], load: dict[uuid.UUID, int]) -> int:
-    given = 0
-    for ticket in waiting:
-        suitable = [a for a in agents if a.category_id == ticket.category_id and a.id != ticket.learner_id]
-        if agent := choose(suitable, load, ticket.previous_assignee_id):
-            give(ticket, agent, AssignmentReason.ASSIGNED)
-            load[agent.id] = load.get(agent.id, 0) + 1
-            given += 1
-    return given
+def _give(planned: Sequence[tuple[Waiting, Agent]], load: dict[uuid.UUID, int]) -> int:
+    rows = _rows(
+        GIVE,
+        tickets=[ticket.id for ticket, _ in planned],
+        categories=[ticket.category_id for ticket, _ in planned],
+        agents=[agent.id for _, agent in planned],
+        names=[agent.username for _, agent in planned],
+    )
+    for ticket, seq, agent in rows:
+        load[agent] += 1
+        events.publish_on_commit(events.TicketEvent(ticket, seq, changed=True))
+    return len(rows)
 
 
 def assign_soon() -> None:

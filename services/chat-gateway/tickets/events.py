@@ -22,6 +22,9 @@ class TicketEvent:
     note_seq: int = 0
 
 
+# Of no ticket: an agent came, went or has another status. Only open desks look at it.
+AGENTS_CHANGED = TicketEvent(uuid.UUID(int=0), 0, changed=True)
+
 Subscriber = Callable[[TicketEvent], None]
 _subscribers: list[Subscriber] = []
 

@@ -28,6 +28,15 @@ class TicketState(models.TextChoices):
     CLOSED = "closed"
 
 
+class Priority(models.IntegerChoices):
+    """A ticket begins with its category's (core's admin site); an agent may change it. tickets/rule.py says its worth."""
+
+    LOW = 0
+    NORMAL = 1
+    HIGH = 2
+    URGENT = 3
+
+
 class Presence(models.TextChoices):
     ONLINE = "online"
     AWAY = "away"
@@ -41,6 +50,10 @@ class AssignmentReason(models.TextChoices):
     RELEASED = "released"  # the agent was gone, or serves the category no more
     CLOSED = "closed"
     REOPENED = "reopened"
+    PRIORITISED = "prioritised"  # the same agent, another place in the queue
+
+
+PLACE = Func(F("queued_at"), F("priority"), function="chat.place")  # in the queue, as tickets/rule.py has it
 
 
 class Ticket(models.Model):
@@ -62,6 +75,7 @@ class Ticket(models.Model):
     assignee_id = models.UUIDField(null=True)
     assignee_username = models.CharField(max_length=150, null=True)
     previous_assignee_id = models.UUIDField(null=True)  # preferred when the ticket waits again
+    priority = models.PositiveSmallIntegerField(choices=Priority.choices, db_default=Priority.NORMAL)
     head_seq = models.BigIntegerField(default=0)
     head_note_seq = models.BigIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(db_default=Now())
@@ -91,10 +105,11 @@ class Ticket(models.Model):
             ),
             models.CheckConstraint(name="ticket_head_seq_not_negative", condition=Q(head_seq__gte=0)),
             models.CheckConstraint(name="ticket_head_note_seq_not_negative", condition=Q(head_note_seq__gte=0)),
+            models.CheckConstraint(name="ticket_priority_known", condition=Q(priority__in=Priority.values)),
             models.UniqueConstraint(name="ticket_client_id_once", fields=["learner_id", "client_id"]),
         ]
         indexes = [
-            models.Index(name="ticket_waiting", fields=["queued_at", "number"], condition=Q(state="queued")),
+            models.Index(F("category_id"), PLACE, F("number"), name="ticket_waiting", condition=Q(state="queued")),
             models.Index(name="ticket_load", fields=["assignee_id"], condition=Q(state="open")),
             models.Index(name="ticket_of_learner", fields=["learner_id", "-number"]),
             models.Index(name="ticket_of_category", fields=["category_id", "-number"]),
@@ -103,40 +118,10 @@ class Ticket(models.Model):
     def __str__(self) -> str:
         return f"ticket {self.number}"
 
-
-class AttachmentState(models.TextChoices):
-    SCANNING = "scanning"
-    READY = "ready"
-    REJECTED = "rejected"  # something was found in it, and its file is gone
-
-
-class Attachment(models.Model):
-    """A file that somebody uploaded to a ticket, to be named by one message of theirs there (files.py says where it lies)."""
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, db_index=False, related_name="attachments")
-    uploader_id = models.UUIDField()
-    name = models.CharField(max_length=150)  # what a download is called
-    size = models.BigIntegerField()  # bytes
-    content_type = models.CharField(max_length=50)  # by the file's own bytes
-    state = models.CharField(max_length=10, choices=AttachmentState.choices)
-    scan_at = models.DateTimeField(db_default=Now())  # while it is scanning: not before
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        db_table = "attachment"
-        constraints = [
-            models.CheckConstraint(name="attachment_state_known", condition=Q(state__in=AttachmentState.values)),
-            models.CheckConstraint(name="attachment_not_empty", condition=Q(size__gte=1)),
-        ]
-        indexes = [
-            models.Index(name="attachment_of_ticket", fields=["ticket", "-id"]),
-            models.Index(name="attachment_of_uploader", fields=["uploader_id", "created_at"]),
-            models.Index(name="attachment_to_scan", fields=["scan_at"], condition=Q(state="scanning")),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
+    @property
+    def priority_name(self) -> str:
+        """As clients read and write it."""
+        return Priority(self.priority).name.lower()
 
 
 class Message(models.Model):
@@ -154,19 +139,12 @@ class Message(models.Model):
     body = models.TextField()
     created_at = models.DateTimeField()
     erased_at = models.DateTimeField(null=True)
-    # A foreign key of the migration's own: to an attachment of this ticket and sender that is ready, and stays so.
-    attachment = models.ForeignKey(
-        Attachment, on_delete=models.PROTECT, null=True, db_index=False, db_constraint=False, related_name="+"
-    )
 
     class Meta:
         db_table = "message"
         constraints = [
             models.UniqueConstraint(name="message_seq_once", fields=["ticket", "seq"]),
             models.UniqueConstraint(name="message_client_id_once", fields=["ticket", "sender_id", "client_id"]),
-            models.UniqueConstraint(
-                name="message_attachment_once", fields=["attachment"], condition=Q(attachment__isnull=False)
-            ),
             models.CheckConstraint(name="message_seq_from_one", condition=Q(seq__gte=1)),
             models.CheckConstraint(
                 name="message_body_length",
@@ -233,13 +211,14 @@ class AgentStatus(models.Model):
 
 
 class Assignment(models.Model):
-    """Who had which ticket since when, and why. Only ever added to."""
+    """Who had which ticket since when, why, and by whose hand. Only ever added to."""
 
     id = models.BigAutoField(primary_key=True)
     ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, related_name="assignments")
     agent_id = models.UUIDField(null=True)  # none: back to the queue, or closed
     actor_id = models.UUIDField(null=True)  # none: the rule
     reason = models.CharField(max_length=20, choices=AssignmentReason.choices)
+    over_capacity = models.BooleanField(db_default=False)  # a support lead gave the agent more than they have room for
     at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -6,20 +6,27 @@ import uuid
 from typing import Any
 
 from django.db import connection
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from tickets import sql
 from tickets.errors import NotFound
-from tickets.models import ReadCursor, Ticket
+from tickets.models import Message, ReadCursor, Ticket
 from tickets.people import Person
 
 
 def visible_to(person: Person) -> QuerySet[Ticket]:
-    """A person's own tickets, and those of the categories they answer; with how far they have read (`read_seq`)."""
+    """A person's own tickets, and those of the categories they answer; with how far they have read (`read_seq`), and how
+    many messages of others are beyond that (`unread`)."""
     cursors = ReadCursor.objects.filter(ticket=OuterRef("pk"), user_id=person.id).values("seq")
+    theirs = Message.objects.filter(ticket=OuterRef("pk"), seq__gt=OuterRef("read_seq")).exclude(sender_id=person.id)
+    unread = theirs.order_by().values("ticket").annotate(count=Count("pk")).values("count")
     seen = Q(learner_id=person.id) | Q(category_id__in=person.categories)
-    return Ticket.objects.filter(seen).annotate(read_seq=Coalesce(Subquery(cursors), 0))
+    return (
+        Ticket.objects.filter(seen)
+        .annotate(read_seq=Coalesce(Subquery(cursors), 0))
+        .annotate(unread=Coalesce(Subquery(unread), 0))
+    )
 
 
 def ticket_for(person: Person, ticket_id: uuid.UUID, *, lock: bool = False) -> Ticket:
@@ -62,8 +69,14 @@ def categories() -> list[dict[str, Any]]:
         return [{"id": row[0], "name": row[1], "slug": row[2]} for row in cursor.fetchall()]
 
 
-def category_id(slug: str) -> uuid.UUID | None:
-    return _one("SELECT category_id FROM published.support_category WHERE slug = %s AND is_active", [slug])
+def category(slug: str) -> tuple[uuid.UUID, int] | None:
+    """Its id, and the priority of its new tickets, if tickets may be opened in it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT category_id, priority FROM published.support_category WHERE slug = %s AND is_active", [slug]
+        )
+        found: tuple[uuid.UUID, int] | None = cursor.fetchone()
+        return found
 
 
 def lesson_exists(lesson: uuid.UUID) -> bool:
@@ -103,8 +116,29 @@ def agents(user: uuid.UUID | None = None) -> list[dict[str, Any]]:
     """Every agent: whether they are there, their load and what they answer. Or one person, who may answer nothing yet."""
     with connection.cursor() as cursor:
         cursor.execute(AGENTS, {"user": user})
-        names = [column.name for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return _dicts(cursor)
+
+
+def _dicts(cursor: Any) -> list[dict[str, Any]]:
+    names = [column.name for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+ASSIGNMENTS = """
+SELECT a.reason, a.agent_id, agent.username AS agent, a.actor_id, actor.username AS actor, a.over_capacity, a.at
+  FROM chat.assignment a
+  LEFT JOIN published.principal agent ON agent.user_id = a.agent_id
+  LEFT JOIN published.principal actor ON actor.user_id = a.actor_id
+ WHERE a.ticket_id = %s
+ ORDER BY a.id DESC
+"""
+
+
+def assignments(ticket_id: uuid.UUID) -> list[dict[str, Any]]:
+    """Who had the ticket, why, and by whose hand; newest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(ASSIGNMENTS, [ticket_id])
+        return _dicts(cursor)
 
 
 def agent(person: Person) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from tickets.models import (
     CLIENT_ID_MAX_LENGTH,
     MESSAGE_MAX_LENGTH,
     SUBJECT_MAX_LENGTH,
-    AttachmentState,
+    AssignmentReason,
     Presence,
+    Priority,
     Ticket,
 )
 from tickets.sql import MessageRow, NoteRow
@@ -31,6 +32,9 @@ def checked(clean: Callable[[str], str]) -> Callable[[Any, str], str]:
     return validate
 
 
+PRIORITIES = [priority.name.lower() for priority in Priority]
+
+
 class CategorySerializer(serializers.Serializer[dict[str, Any]]):
     id = serializers.UUIDField()
     name = serializers.CharField()
@@ -41,8 +45,10 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
     category = serializers.CharField(source="category_slug", help_text="slug")
     learner = serializers.CharField(source="learner_username", help_text="username")
     assignee = serializers.CharField(source="assignee_username", allow_null=True, help_text="username")
+    priority = serializers.ChoiceField(source="priority_name", choices=PRIORITIES, read_only=True)
     lesson = serializers.UUIDField(source="lesson_id", allow_null=True)
     order = serializers.UUIDField(source="order_id", allow_null=True)
+    unread = serializers.IntegerField(default=0, help_text="messages of others beyond read_seq")
     read_seq = serializers.IntegerField(default=0, help_text="up to where the asking person has read")
 
     class Meta:
@@ -53,6 +59,7 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
             "category",
             "subject",
             "state",
+            "priority",
             "learner",
             "learner_id",
             "assignee",
@@ -61,6 +68,7 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
             "order",
             "head_seq",
             "read_seq",
+            "unread",
             "created_at",
             "queued_at",
             "closed_at",
@@ -83,16 +91,6 @@ class NewTicketSerializer(serializers.Serializer[Any]):
     validate_client_id = checked(lambda value: value and texts.clean_client_id(value))
 
 
-class AttachmentSerializer(serializers.Serializer[Any]):
-    """A file. It is downloaded at /chat/v1/attachments/{id}/ once its state is ready."""
-
-    id = serializers.UUIDField()
-    name = serializers.CharField(help_text="what a download is called")
-    size = serializers.IntegerField(help_text="bytes")
-    content_type = serializers.CharField(help_text="by the file's own bytes")
-    state = serializers.ChoiceField(choices=AttachmentState.choices)
-
-
 class MessageSerializer(serializers.Serializer[MessageRow]):
     seq = serializers.IntegerField()
     id = serializers.UUIDField()
@@ -100,20 +98,12 @@ class MessageSerializer(serializers.Serializer[MessageRow]):
     message = serializers.CharField(source="body", help_text="empty: erased, with the person whose ticket it is")
     sender = serializers.CharField(source="sender_username", help_text="username")
     timestamp = serializers.DateTimeField(source="created_at")
-    attachment = AttachmentSerializer(required=False, help_text="missing where there is none")
-
-    def to_representation(self, instance: MessageRow) -> dict[str, Any]:
-        shown: dict[str, Any] = super().to_representation(instance)
-        return {name: value for name, value in shown.items() if name != "attachment" or value is not None}
 
 
 class NewMessageSerializer(serializers.Serializer[Any]):
     message = serializers.CharField(max_length=MESSAGE_MAX_LENGTH, trim_whitespace=False)
     client_id = serializers.CharField(
         required=False, allow_null=True, max_length=CLIENT_ID_MAX_LENGTH, help_text="the same again: the same message"
-    )
-    attachment = serializers.UUIDField(
-        required=False, allow_null=True, help_text="of one's own, of this ticket, ready, and in no other message"
     )
 
     validate_message = checked(texts.clean)
@@ -177,6 +167,20 @@ class TransferSerializer(serializers.Serializer[Any]):
         return attrs
 
 
+class NewPrioritySerializer(serializers.Serializer[Any]):
+    priority = serializers.ChoiceField(choices=PRIORITIES)
+
+
+class AssignmentSerializer(serializers.Serializer[Any]):
+    reason = serializers.ChoiceField(choices=AssignmentReason.choices)
+    agent = serializers.CharField(allow_null=True, help_text="username of who has it from then on; null: nobody")
+    agent_id = serializers.UUIDField(allow_null=True)
+    actor = serializers.CharField(allow_null=True, help_text="username of whose doing it is; null: the rule's")
+    actor_id = serializers.UUIDField(allow_null=True)
+    over_capacity = serializers.BooleanField(help_text="a support lead gave the agent more than they have room for")
+    at = serializers.DateTimeField()
+
+
 class NewProposalSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=["refund", "extension"])
     order_line = serializers.UUIDField(help_text="a line of the learner's order")
@@ -196,7 +200,7 @@ class ProposalSerializer(serializers.Serializer[Any]):
 
 
 class NewConnectTicketSerializer(serializers.Serializer[Any]):
-    ticket = serializers.UUIDField()
+    ticket = serializers.UUIDField(allow_null=True, help_text="null: the desk (support.answer)")
 
 
 class ConnectTicketSerializer(serializers.Serializer[Any]):
