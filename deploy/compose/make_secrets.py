@@ -169,6 +169,7 @@ def main(arguments: list[str], root: Path = Path("/"), give: Callable[[Path, int
     give(root / "volumes" / "media", CORE_USER, SHARED_GROUP, 0o2750)
     give(root / "volumes" / "uploads", STREAM_USER, SHARED_GROUP, 0o2770)
     give(root / "volumes" / "books", CORE_USER, SHARED_GROUP, 0o700)
+    give(root / "volumes" / "attachments", CHAT_USER, SHARED_GROUP, 0o2750)
     print("lectern: secrets are in place")
     return 0
 

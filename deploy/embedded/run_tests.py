@@ -71,6 +71,7 @@ LINT = Suite(
         "DATABASE_URL": "postgres://nobody@127.0.0.1:9/nowhere",
         "LECTERN_PUBLIC_URL": "http://127.0.0.1:8000",
         "LECTERN_JWKS_URL": "http://127.0.0.1:9/",
+        "LECTERN_ATTACHMENTS_ROOT": "/nowhere",
     },
 )
 SUITES = [

@@ -28,6 +28,7 @@ class State:
         self.logs = home / "logs"
         self.media = home / "media"
         self.uploads = home / "uploads"
+        self.attachments = home / "attachments"
         self.books = home / "books"
         self.static = home / "static"
         self.nginx = home / "nginx"
@@ -42,7 +43,8 @@ class State:
 
     def prepare(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
-        for folder in (self._notes, self._secrets, self.logs, self.media, self.uploads, self.books, self.nginx):
+        data = (self.media, self.uploads, self.attachments, self.books)
+        for folder in (self._notes, self._secrets, self.logs, *data, self.nginx):
             folder.mkdir(mode=0o700, exist_ok=True)
 
     @contextmanager
@@ -80,6 +82,7 @@ class State:
             self.logs,
             self.media,
             self.uploads,
+            self.attachments,
             self.books,
             self.static,
             site,

@@ -25,6 +25,7 @@ DATABASE = "lectern"
 PORTS = ("postgres", "redis", "core-api", "stream-gateway", "chat-gateway")
 OBJECT_STORAGE = ("MEDIA_STORAGE", "S3_ENDPOINT_URL", "S3_BUCKET")
 PASSED_ON = (
+    "CLAMAV_ADDRESS",
     "EMAIL_URL",
     "SUPPORT_EMAIL",
     "LECTERN_ACCOUNT_URL",
@@ -54,6 +55,7 @@ OURS = (
     "REDIS_URL",
     "MIGRATION_DATABASE_URL",
     "DELIVERY",
+    "CLAMAV_",
     "EMAIL_URL",
     "SUPPORT_EMAIL",
     "PYTHON",
@@ -142,6 +144,7 @@ class System:
         places = {
             "LECTERN_LISTEN": f"127.0.0.1:{self.port}",
             "LECTERN_MEDIA_ROOT": str(self.state.media),
+            "LECTERN_ATTACHMENTS_ROOT": str(self.state.attachments),
             "LECTERN_STATIC_ROOT": str(self.state.static),
             "LECTERN_RESOLVER": "127.0.0.1",  # never asked: the upstreams are addresses
             "LECTERN_PUBLIC_URL": self.public_url,
@@ -192,7 +195,9 @@ class System:
             environment["MIGRATION_DATABASE_URL"] = self._database(f"{role}_owner")
         if service != "stream-gateway":
             environment |= {"DJANGO_SECRET_KEY": self.state.secret(f"django-{role}"), "DJANGO_DEBUG": "0"}
-        if service != "chat-gateway":
+        if service == "chat-gateway":
+            environment["LECTERN_ATTACHMENTS_ROOT"] = str(self.state.attachments)
+        else:
             environment |= {
                 "LECTERN_MEDIA_ROOT": str(self.state.media),
                 "LECTERN_UPLOADS_ROOT": str(self.state.uploads),

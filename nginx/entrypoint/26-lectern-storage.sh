@@ -69,6 +69,9 @@ location /_s3/ {
     if (\$not_a_success) {
         return 500;
     }
+    if (\$sent_by != stream) {
+        return 404;
+    }
     set \$cors_origin \$upstream_http_access_control_allow_origin; # the gateway's, before the store answers
     set \$cors_credentials \$upstream_http_access_control_allow_credentials;
     set \$cors_exposed \$upstream_http_access_control_expose_headers;

@@ -201,6 +201,7 @@ def _front(home: Path, media: Path, ports: dict[str, int]) -> Iterator[int]:
         "LECTERN_LISTEN": f"127.0.0.1:{ports['ours']}",
     }
     variables |= {"LECTERN_MEDIA_ROOT": str(media), "LECTERN_STATIC_ROOT": str(home / "static")}
+    variables |= {"LECTERN_ATTACHMENTS_ROOT": str(home / "attachments")}
     variables |= {"LECTERN_RESOLVER": "127.0.0.1", "LECTERN_PUBLIC_URL": f"http://127.0.0.1:{ports['ours']}"}
     variables |= {"LECTERN_TRUSTED_PROXIES": "", "LECTERN_ALLOWED_ORIGINS": ""}
     nginx.render(home, variables)

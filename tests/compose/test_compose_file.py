@@ -151,6 +151,13 @@ def test_who_may_write_media_and_uploads() -> None:
     assert "nginx" not in uploads
 
 
+def test_files_of_tickets_are_the_chats_alone_and_nginx_reads_them() -> None:
+    held = {name: mounts(name)["attachments"] for name in SERVICES if "attachments" in mounts(name)}
+    assert held == {"secrets": "rw", "chat-gateway": "rw", "nginx": "ro"}
+    group = SERVICES["chat-gateway"]["user"].split(":")[1]
+    assert SERVICES["nginx"]["group_add"] == [group]
+
+
 def test_whom_nginx_believes_is_the_operators_to_say_and_the_services_believe_nginx() -> None:
     own = "${LECTERN_TRUSTED_PROXIES:-}"
     told = {

@@ -47,6 +47,7 @@ class Lectern:
             "LECTERN_MEDIA_ROOT": str(self.folder / "media"),
             "LECTERN_UPLOADS_ROOT": str(self.folder / "uploads"),
             "LECTERN_BOOKS_ROOT": str(self.folder / "books"),
+            "LECTERN_ATTACHMENTS_ROOT": str(self.folder / "attachments"),
         }
 
     def run(self, role: str, *command: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -75,6 +76,23 @@ def redis_url(value: str) -> str:
 
 def networks(value: str) -> list[str]:
     return [str(ipaddress.ip_network(part)) for part in names(value)]
+
+
+def absolute_path(value: str) -> Path:
+    path = Path(value)
+    if not path.is_absolute():
+        raise ValueError(value)
+    return path
+
+
+def host_and_port(value: str) -> tuple[str, int] | None:
+    """`host:port`; nothing where there is none."""
+    if not value:
+        return None
+    parts = urlsplit(f"//{value}")
+    if not parts.hostname or not parts.port or parts.path or parts.username:
+        raise ValueError(value)
+    return parts.hostname, parts.port
 
 
 def port(value: str) -> int:

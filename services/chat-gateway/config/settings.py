@@ -46,6 +46,10 @@ ERASURE_SWEEP = parsed(
     environment.seconds,
     "60",
 )
+ATTACHMENTS_ROOT = parsed(
+    "LECTERN_ATTACHMENTS_ROOT", "the absolute path of the folder that takes attachments", environment.absolute_path
+)
+CLAMAV_ADDRESS = parsed("CLAMAV_ADDRESS", "where ClamAV's daemon listens, clamav:3310", environment.host_and_port, "")
 HOST = text("LECTERN_HOST", "the address to listen on", "127.0.0.1")
 PORT = parsed("LECTERN_PORT_INTERNAL", "the port to listen on, 0 to 65535", environment.port, "8003")
 
@@ -85,6 +89,8 @@ CORS_EXPOSE_HEADERS = [
 ]
 CORS_PREFLIGHT_MAX_AGE = 600  # seconds
 
+FILE_UPLOAD_HANDLERS = ["tickets.forms.Spooled"]
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tickets.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["tickets.permissions.Declared"],
@@ -113,5 +119,6 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "TicketStateEnum": "tickets.models.TicketState",
         "AgentStatusEnum": "tickets.models.Presence",
+        "AttachmentStateEnum": "tickets.models.AttachmentState",
     },
 }

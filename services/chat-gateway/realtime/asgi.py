@@ -8,13 +8,14 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from django.core.asgi import get_asgi_application
+import django
 
-django_application: Any = get_asgi_application()  # sets Django up, which the imports below need
+django.setup(set_prefix=False)
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  after Django is set up
 from django.urls import path, re_path  # noqa: E402  after Django is set up
 
+from realtime.bodies import Handler  # noqa: E402  after Django is set up
 from realtime.http import Operations, Receive, RequestLog, Send  # noqa: E402  after Django is set up
 from realtime.runtime import running  # noqa: E402  after Django is set up
 from realtime.sockets import NoSuchSocket  # noqa: E402  after Django is set up
@@ -29,6 +30,8 @@ async def lifespan(scope: MutableMapping[str, Any], receive: Receive, send: Send
         await receive()
     await send({"type": "lifespan.shutdown.complete"})
 
+
+django_application: Any = Handler()  # its types are narrower than ASGI's
 
 application = ProtocolTypeRouter(
     {

@@ -20,11 +20,13 @@ from realtime.hub import Hub
 from realtime.store import OUTAGE, Store
 from realtime.sweep import Sweep
 from realtime.verifier import Claims
-from tickets import assignment, erasure, events
+from tickets import assignment, attachments, erasure, events, scanning
 from tickets.authentication import verifier
 from tickets.people import Person
 
 SWEEP_EVERY = 5.0  # seconds
+SCAN_EVERY = 1.0
+CLEAN_UP_EVERY = 600.0
 RESTART_AFTER = 1.0  # seconds
 DRAIN_RATE = 100  # sockets closed a second, so that they do not all come back at once
 DRAIN_WITHIN = 10.0  # seconds, however many they are
@@ -32,6 +34,8 @@ DRAIN_WITHIN = 10.0  # seconds, however many they are
 log = structlog.get_logger()
 assign_waiting = database_sync_to_async(assignment.assign_waiting, thread_sensitive=False)
 erase_pending = database_sync_to_async(erasure.erase_pending, thread_sensitive=False)
+scan_waiting = database_sync_to_async(scanning.scan_waiting, thread_sensitive=False)
+clean_up_attachments = database_sync_to_async(attachments.clean_up, thread_sensitive=False)
 
 
 def discard_broken_connections() -> None:
@@ -112,7 +116,10 @@ async def running() -> AsyncIterator[Runtime]:
         lambda: _repeat(runtime.sweep),
         lambda: _repeat(runtime.housekeeping),
         runtime.erasures.run,
+        Sweep("attachments", clean_up_attachments, CLEAN_UP_EVERY).run,
     ]
+    if settings.CLAMAV_ADDRESS:
+        work.append(Sweep("scans", scan_waiting, SCAN_EVERY).run)
     if runtime.hints:
         work += [runtime.hints.listen_forever, runtime.hints.publish_forever]
     else:

@@ -19,6 +19,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from realtime.verifier import Claims
 from tickets import people, sql
 from tickets.actions import hashed, message_parameters
+from tickets.errors import AttachmentNotReady
 from tickets.people import Person
 
 OUTAGE = (psycopg.OperationalError, psycopg.InterfaceError, pg.UndefinedTable, pg.InsufficientPrivilege)
@@ -76,20 +77,25 @@ class Store:
             sql.MessageRow, sql.MESSAGES_AFTER, {"ticket": ticket, "after": after, "limit": limit}
         )
 
-    async def append(self, person: Person, ticket: uuid.UUID, body: str, client_id: str | None) -> sql.MessageRow:
-        """The committed message; for a client id used before, the first one. Raises Refused, or one of OUTAGE.
+    async def append(
+        self, person: Person, ticket: uuid.UUID, body: str, client_id: str | None, attachment: uuid.UUID | None = None
+    ) -> sql.MessageRow:
+        """The committed message; for a client id used before, the first one. Raises Refused, AttachmentNotReady, or one of OUTAGE.
 
         A connection that breaks half-way is no risk: the second try carries the same id and finds what was committed.
         """
-        parameters = message_parameters(person, ticket, body, client_id)
+        parameters = message_parameters(person, ticket, body, client_id, attachment)
+        cause: psycopg.Error | None = None
         try:
             rows: list[sql.MessageRow] = await self._fetch_as(sql.MessageRow, sql.APPEND_MESSAGE, parameters)
-        except pg.UniqueViolation:
-            rows = []
+        except (pg.UniqueViolation, pg.ForeignKeyViolation) as error:
+            rows, cause = [], error
         if not rows:
             rows = await self._fetch_as(sql.MessageRow, sql.FIND_MESSAGE, parameters)
         if rows:
             return rows[0]
+        if cause:
+            raise AttachmentNotReady from cause
         facts = await self.facts([ticket])
         raise Refused(facts[0] if facts else None)
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ os.environ |= {
     "LECTERN_ALLOWED_ORIGINS": "https://app.example",
     "LECTERN_JWKS_URL": KEYS.url,
     "LECTERN_LOG_LEVEL": "debug",
+    "LECTERN_ATTACHMENTS_ROOT": tempfile.mkdtemp(prefix="lectern-attachments-"),
     "LECTERN_ERASURE_SWEEP": "0.5",
 }
 os.environ.pop("REDIS_URL", None)
@@ -127,6 +129,35 @@ def ticket(call: Any, alice: User, category: tuple[Any, str]) -> Any:
     answer = call(alice, "POST", "/tickets/", {"category": category[1], "subject": "Help", "message": "It is dark."})
     assert answer.status_code == 201, answer.content
     return answer.json()
+
+
+@pytest.fixture
+def post_file() -> Any:
+    """post_file(user, ticket, content, name): the answer to an upload."""
+    from django.core.files.uploadedfile import SimpleUploadedFile
+    from rest_framework.test import APIClient
+
+    def post_file(user: User, ticket: Any, content: bytes = b"It is dark.", name: str = "note.txt") -> Any:
+        return APIClient(raise_request_exception=False).post(
+            f"/chat/v1/tickets/{ticket['id']}/attachments/",
+            {"file": SimpleUploadedFile(name, content)},
+            format="multipart",
+            headers={"authorization": f"Bearer {user.token()}"},
+        )
+
+    return post_file
+
+
+@pytest.fixture
+def upload(post_file: Any) -> Any:
+    """The same; what is known about the attachment then."""
+
+    def upload(*arguments: Any) -> Any:
+        answer = post_file(*arguments)
+        assert answer.status_code == 201, answer.content
+        return answer.json()
+
+    return upload
 
 
 @pytest.fixture(scope="session")

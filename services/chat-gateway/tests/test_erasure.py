@@ -87,7 +87,7 @@ def test_the_serving_process_makes_up_for_a_lost_notification(running_server, ca
 
 def test_a_message_that_is_being_written_does_not_survive(world, alice, ticket):
     """Its transaction holds the ticket's row when the erasure comes: the erasure waits for it, and empties it."""
-    message = {"id": new_id(), "ticket": ticket["id"], "client_id": None, "body": "My secret"}
+    message = {"id": new_id(), "ticket": ticket["id"], "client_id": None, "body": "My secret", "attachment": None}
     sender = {"sender": alice.id, "username": alice.username, "categories": []}
     with psycopg.connect(url("chat")) as writing, ThreadPoolExecutor() as thread:
         writing.execute(sql.APPEND_MESSAGE, message | sender)

@@ -67,14 +67,15 @@ def test_each_role_gets_through_where_the_table_says(call, world, role):
 
 
 @pytest.mark.parametrize("line", [line for line in REST if line.object], ids=lambda line: f"{line.method} {line.route}")
-def test_another_persons_ticket_is_not_there(call, world, alice, bob, category, ticket, line):
+def test_another_persons_ticket_is_not_there(call, upload, world, alice, bob, category, ticket, line):
+    hers = upload(alice, ticket)["id"] if line.object == "attachment" else ticket["id"]
     for role in line.strangers:
         user = someone(world, role)  # an agent of no category is a stranger to every ticket but their own
-        foreign, none = ask(call, user, line, ticket["id"]), ask(call, user, line, str(uuid.uuid4()))
+        foreign, none = ask(call, user, line, hers), ask(call, user, line, str(uuid.uuid4()))
         assert (foreign.status_code, foreign.content) == (404, none.content), f"{role} can tell it from none"
     lead = world.agent("erin", category[0], lead=True)
     owner = {"support.answer": bob, "support.lead": lead}.get(line.permission, alice)
-    assert ask(call, owner, line, ticket["id"]).status_code not in (401, 403, 404)
+    assert ask(call, owner, line, hers).status_code not in (401, 403, 404)
 
 
 @pytest.mark.parametrize("line", SOCKETS, ids=lambda line: line.route)
@@ -101,6 +102,6 @@ def address(server, line, ticket, user):
     return f"{base}?token={user.token()}" if user else base
 
 
-def ask(call, user, line, ticket):
-    body = {"ticket": ticket} if line.route.endswith("/connect-tickets/") else BODIES.get(line.route)
-    return call(user, line.method, table.filled(line.route, {"ticket": ticket}), body or {})
+def ask(call, user, line, identity):
+    body = {"ticket": identity} if line.route.endswith("/connect-tickets/") else BODIES.get(line.route)
+    return call(user, line.method, table.filled(line.route, {line.object or "ticket": identity}), body or {})

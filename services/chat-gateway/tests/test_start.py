@@ -22,7 +22,10 @@ def start(*command: str, **changed: str | None) -> subprocess.CompletedProcess[s
     return subprocess.run([sys.executable, *command], cwd=SERVICE, env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "DJANGO_SECRET_KEY", "LECTERN_PUBLIC_URL", "LECTERN_JWKS_URL"])
+@pytest.mark.parametrize(
+    "name",
+    ["DATABASE_URL", "DJANGO_SECRET_KEY", "LECTERN_PUBLIC_URL", "LECTERN_JWKS_URL", "LECTERN_ATTACHMENTS_ROOT"],
+)
 def test_a_missing_variable_is_named_and_ends_the_start(name):
     done = start(**{name: None})
     assert done.returncode == 78
@@ -52,6 +55,9 @@ def test_it_is_named_within_a_second():
         ("LECTERN_PORT_INTERNAL", "eighty"),
         ("LECTERN_LOG_LEVEL", "loud"),
         ("LECTERN_ERASURE_SWEEP", "now and then"),
+        ("LECTERN_ATTACHMENTS_ROOT", "attachments"),
+        ("CLAMAV_ADDRESS", "clamav"),
+        ("CLAMAV_ADDRESS", "clamav:many"),
     ],
 )
 def test_a_malformed_variable_is_named_and_not_shown(name, value):

@@ -11,13 +11,14 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
-from psycopg.errors import UniqueViolation
+from psycopg.errors import ForeignKeyViolation, UniqueViolation
 
 from tickets import assignment, events, queries, sql
 from tickets.errors import (
     AgentAbsent,
     AlreadyAssigned,
     AtCapacity,
+    AttachmentNotReady,
     Invalid,
     NotFound,
     PermissionDenied,
@@ -93,7 +94,9 @@ def check_new_ticket(person: Person, new: NewTicket) -> tuple[uuid.UUID, int]:
     return category
 
 
-def message_parameters(person: Person, ticket: uuid.UUID, body: str, client_id: str | None) -> dict[str, Any]:
+def message_parameters(
+    person: Person, ticket: uuid.UUID, body: str, client_id: str | None, attachment: uuid.UUID | None = None
+) -> dict[str, Any]:
     """For sql.APPEND_MESSAGE and sql.FIND_MESSAGE, from REST and from WebSockets alike."""
     return {
         "id": new_id(),
@@ -103,12 +106,16 @@ def message_parameters(person: Person, ticket: uuid.UUID, body: str, client_id: 
         "username": person.username,
         "categories": list(person.categories),
         "body": body,
+        "attachment": attachment,
     }
 
 
-def append_message(person: Person, ticket_id: uuid.UUID, body: str, client_id: str | None) -> sql.MessageRow:
-    """The message as kept; for a client id used before, the first one. Raises NotFound or TicketClosed."""
-    parameters = message_parameters(person, ticket_id, body, client_id)
+def append_message(
+    person: Person, ticket_id: uuid.UUID, body: str, client_id: str | None, attachment: uuid.UUID | None = None
+) -> sql.MessageRow:
+    """The message as kept; for a client id used before, the first one. Raises NotFound, TicketClosed, AttachmentNotReady."""
+    parameters = message_parameters(person, ticket_id, body, client_id, attachment)
+    cause: IntegrityError | None = None
     try:
         with transaction.atomic():
             row = _row(sql.APPEND_MESSAGE, parameters)
@@ -116,11 +123,14 @@ def append_message(person: Person, ticket_id: uuid.UUID, body: str, client_id: s
                 events.publish_on_commit(events.TicketEvent(ticket_id, row.seq))
                 return row
     except IntegrityError as error:
-        if not is_repeated(error):
+        if not (is_repeated(error) or isinstance(error.__cause__, ForeignKeyViolation)):
             raise
+        cause = error
     if row := _row(sql.FIND_MESSAGE, parameters):
         return row
     queries.ticket_for(person, ticket_id)
+    if cause:
+        raise AttachmentNotReady from cause
     raise TicketClosed
 
 

@@ -17,6 +17,7 @@ from tickets.errors import (
     AlreadyAssigned,
     ApprovalPending,
     AtCapacity,
+    AttachmentNotReady,
     NothingToPropose,
     Problem,
     TicketClosed,
@@ -50,7 +51,7 @@ from tickets.serializers import (
 
 class ChatView(APIView):
     permission: ClassVar[str] = AUTHENTICATED
-    conflicts: ClassVar[tuple[type[Problem], ...]] = ()  # which 409s a POST may be answered with
+    conflicts: ClassVar[tuple[type[Problem], ...]] = ()  # what a POST (without one: a GET) may be refused with besides
     http_method_names = ["get", "head", "post", "put"]
 
     def person(self) -> Person:
@@ -111,7 +112,7 @@ class OneTicket(ChatView):
 
 
 class Messages(ChatView):
-    conflicts = (TicketClosed,)
+    conflicts = (TicketClosed, AttachmentNotReady)
 
     @extend_schema(operation_id="list_messages", parameters=[MessagesQuerySerializer], responses=MessagePageSerializer)
     def get(self, request: Request, ticket: uuid.UUID) -> Response:
@@ -129,7 +130,9 @@ class Messages(ChatView):
     def post(self, request: Request, ticket: uuid.UUID) -> Response:
         """Adds a message. The same `client_id` again answers with the first one."""
         new = self.parsed(NewMessageSerializer)
-        message = actions.append_message(self.person(), ticket, new["message"], new.get("client_id"))
+        message = actions.append_message(
+            self.person(), ticket, new["message"], new.get("client_id"), new.get("attachment")
+        )
         return Response(MessageSerializer(message).data, status.HTTP_201_CREATED)
 
 

@@ -13,10 +13,11 @@ import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
-from tickets import assignment
+from tickets import assignment, attachments
 from tickets.models import (
     AgentStatus,
     AssignmentReason,
+    Attachment,
     ConnectTicket,
     Erasure,
     Message,
@@ -89,6 +90,9 @@ def erase(person: ErasedPerson) -> None:
         texts.objects.filter(sender_id=person.id).exclude(sender_username=person.alias).update(
             sender_username=person.alias
         )
+    Message.objects.filter(ticket__learner_id=person.id, attachment__isnull=False).update(attachment=None)
+    attachments.remove(Attachment.objects.filter(ticket__learner_id=person.id))
+    attachments.remove(attachments.unsent().filter(uploader_id=person.id))
     for model in (ReadCursor, ConnectTicket, AgentStatus):
         model.objects.filter(user_id=person.id).delete()
     Erasure.objects.update_or_create(

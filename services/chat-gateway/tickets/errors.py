@@ -74,9 +74,36 @@ class Malformed(Problem):
     detail = "The body is not valid JSON."
 
 
+class MalformedForm(Malformed):
+    detail = "The body is not a multipart form that can be read."
+
+
 class UnsupportedMediaType(Problem):
     status, code, title = 415, "unsupported_media_type", "Unsupported media type"
     detail = "Send the body as application/json."
+
+
+class NotAForm(UnsupportedMediaType):
+    detail = "Send the body as multipart/form-data."
+
+
+class TooLarge(Problem):
+    status, code, title = 413, "too_large", "Too large"
+    detail = "The body is larger than what is accepted here."
+
+
+class FileTooLarge(TooLarge):
+    detail = "A file may have at most 20 MiB."
+
+
+class QuotaExceeded(Problem):
+    status, code, title = 413, "quota_exceeded", "Too much for one day"
+    detail = "One person may send 500 MiB of files within a day. Go on tomorrow."
+
+
+class NoRoom(Problem):
+    status, code, title = 507, "disk_full", "No room left"
+    detail = "The server has no room for the file. Tell its operator, then try again."
 
 
 class NotAcceptable(Problem):
@@ -122,6 +149,14 @@ class NothingToPropose(Problem):
 class ApprovalPending(Problem):
     status, code, title = 409, "approval_pending", "Another proposal waits"
     detail = "Another proposal about the same thing waits for a decision."
+
+
+class AttachmentNotReady(Problem):
+    status, code, title = 409, "attachment_not_ready", "The attachment is not ready"
+    detail = (
+        "Name one that you uploaded to this ticket, that no message names yet, and whose state is ready. "
+        "One that is being scanned takes a moment; one that was rejected stays so."
+    )
 
 
 FROM_DRF: dict[type[exceptions.APIException], type[Problem]] = {

@@ -124,6 +124,41 @@ class Ticket(models.Model):
         return Priority(self.priority).name.lower()
 
 
+class AttachmentState(models.TextChoices):
+    SCANNING = "scanning"
+    READY = "ready"
+    REJECTED = "rejected"  # something was found in it, and its file is gone
+
+
+class Attachment(models.Model):
+    """A file that somebody uploaded to a ticket, to be named by one message of theirs there (files.py says where it lies)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, db_index=False, related_name="attachments")
+    uploader_id = models.UUIDField()
+    name = models.CharField(max_length=150)  # what a download is called
+    size = models.BigIntegerField()  # bytes
+    content_type = models.CharField(max_length=50)  # by the file's own bytes
+    state = models.CharField(max_length=10, choices=AttachmentState.choices)
+    scan_at = models.DateTimeField(db_default=Now())  # while it is scanning: not before
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "attachment"
+        constraints = [
+            models.CheckConstraint(name="attachment_state_known", condition=Q(state__in=AttachmentState.values)),
+            models.CheckConstraint(name="attachment_not_empty", condition=Q(size__gte=1)),
+        ]
+        indexes = [
+            models.Index(name="attachment_of_ticket", fields=["ticket", "-id"]),
+            models.Index(name="attachment_of_uploader", fields=["uploader_id", "created_at"]),
+            models.Index(name="attachment_to_scan", fields=["scan_at"], condition=Q(state="scanning")),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Message(models.Model):
     """One message, never changed but by erasure, which empties it and leaves its `seq`.
 
@@ -139,12 +174,19 @@ class Message(models.Model):
     body = models.TextField()
     created_at = models.DateTimeField()
     erased_at = models.DateTimeField(null=True)
+    # A foreign key of the migration's own: to an attachment of this ticket and sender that is ready, and stays so.
+    attachment = models.ForeignKey(
+        Attachment, on_delete=models.PROTECT, null=True, db_index=False, db_constraint=False, related_name="+"
+    )
 
     class Meta:
         db_table = "message"
         constraints = [
             models.UniqueConstraint(name="message_seq_once", fields=["ticket", "seq"]),
             models.UniqueConstraint(name="message_client_id_once", fields=["ticket", "sender_id", "client_id"]),
+            models.UniqueConstraint(
+                name="message_attachment_once", fields=["attachment"], condition=Q(attachment__isnull=False)
+            ),
             models.CheckConstraint(name="message_seq_from_one", condition=Q(seq__gte=1)),
             models.CheckConstraint(
                 name="message_body_length",

@@ -31,6 +31,15 @@ AS $$
                'ticket', n.ticket_id, 'note_seq', n.seq, 'id', n.id, 'note', n.body, 'timestamp', n.created_at)
       FROM (SELECT * FROM chat.note WHERE sender_id = person ORDER BY id) n
     UNION ALL
+    SELECT 'attachments', json_build_object(
+               'ticket', a.ticket_id, 'id', a.id, 'name', a.name, 'size', a.size, 'content_type', a.content_type,
+               'state', a.state, 'own', a.uploader_id = person, 'created_at', a.created_at,
+               'address', '/chat/v1/attachments/' || a.id || '/')
+      FROM (SELECT a.* FROM chat.attachment a JOIN chat.ticket t ON t.id = a.ticket_id
+             WHERE a.uploader_id = person
+                OR t.learner_id = person AND EXISTS (SELECT FROM chat.message m WHERE m.attachment_id = a.id)
+            ORDER BY a.id) a
+    UNION ALL
     SELECT 'read_marks', json_build_object('ticket', r.ticket_id, 'seq', r.seq)
       FROM chat.read_cursor r WHERE r.user_id = person
     UNION ALL

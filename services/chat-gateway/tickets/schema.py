@@ -38,9 +38,10 @@ class Schema(AutoSchema):
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
         conflicts: tuple[type[Problem], ...] = getattr(self.view, "conflicts", ())
-        if operation is not None and conflicts and self.method == "POST":
-            codes = "\n".join(f"- `{problem.code}`: {problem.detail}" for problem in conflicts)
-            operation["responses"]["409"] = refusal(codes)
+        if operation is not None and self.method == ("POST" if hasattr(self.view, "post") else "GET"):
+            for status in {problem.status for problem in conflicts}:
+                codes = [f"- `{problem.code}`: {problem.detail}" for problem in conflicts if problem.status == status]
+                operation["responses"][str(status)] = refusal("\n".join(codes))
         return operation
 
     def get_extensions(self) -> dict[str, Any]:
@@ -73,9 +74,9 @@ def refusals(path: str, operation: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "404", "Not there, or not yours to see."
     yield "406", "The answer is JSON, which the request's Accept header leaves out."
     if "requestBody" in operation:
-        yield "400", "The body is not valid JSON."
+        yield "400", "The body cannot be read as what it is sent as."
         yield "413", "The body is too large."
-        yield "415", "The body is not sent as JSON."
+        yield "415", "The body is not sent as one of the types above."
     if "requestBody" in operation or any(it["in"] == "query" for it in operation.get("parameters", [])):
         yield "422", "Some fields need attention."
     yield "503", "Not possible now."

@@ -13,6 +13,7 @@ from tickets.models import (
     MESSAGE_MAX_LENGTH,
     SUBJECT_MAX_LENGTH,
     AssignmentReason,
+    AttachmentState,
     Presence,
     Priority,
     Ticket,
@@ -91,6 +92,16 @@ class NewTicketSerializer(serializers.Serializer[Any]):
     validate_client_id = checked(lambda value: value and texts.clean_client_id(value))
 
 
+class AttachmentSerializer(serializers.Serializer[Any]):
+    """A file. It is downloaded at /chat/v1/attachments/{id}/ once its state is ready."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField(help_text="what a download is called")
+    size = serializers.IntegerField(help_text="bytes")
+    content_type = serializers.CharField(help_text="by the file's own bytes")
+    state = serializers.ChoiceField(choices=AttachmentState.choices)
+
+
 class MessageSerializer(serializers.Serializer[MessageRow]):
     seq = serializers.IntegerField()
     id = serializers.UUIDField()
@@ -98,12 +109,20 @@ class MessageSerializer(serializers.Serializer[MessageRow]):
     message = serializers.CharField(source="body", help_text="empty: erased, with the person whose ticket it is")
     sender = serializers.CharField(source="sender_username", help_text="username")
     timestamp = serializers.DateTimeField(source="created_at")
+    attachment = AttachmentSerializer(required=False, help_text="missing where there is none")
+
+    def to_representation(self, instance: MessageRow) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        return {name: value for name, value in shown.items() if name != "attachment" or value is not None}
 
 
 class NewMessageSerializer(serializers.Serializer[Any]):
     message = serializers.CharField(max_length=MESSAGE_MAX_LENGTH, trim_whitespace=False)
     client_id = serializers.CharField(
         required=False, allow_null=True, max_length=CLIENT_ID_MAX_LENGTH, help_text="the same again: the same message"
+    )
+    attachment = serializers.UUIDField(
+        required=False, allow_null=True, help_text="of one's own, of this ticket, ready, and in no other message"
     )
 
     validate_message = checked(texts.clean)

@@ -8,12 +8,18 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-MESSAGE_COLUMNS = "seq, id, client_id, sender_id, sender_username, body, created_at"
+MESSAGE_COLUMNS = """seq, id, client_id, sender_id, sender_username, body, created_at,
+       CASE WHEN attachment_id IS NOT NULL THEN (
+           SELECT json_build_object('id', a.id, 'name', a.name, 'size', a.size, 'content_type', a.content_type,
+                                    'state', a.state)
+             FROM chat.attachment a WHERE a.id = attachment_id) END AS attachment"""
 
 # One statement, so one transaction: the row lock of the ticket orders the messages and `seq` has no gaps. A client id that
 # was used before breaks message_client_id_once, which undoes the number too; then FIND_MESSAGE has the first answer.
-# No row: the ticket is closed, gone or not the sender's.
+# No row: the ticket is closed, gone or not the sender's. An attachment that is not ready, not the sender's, another ticket's,
+# or in another message breaks a foreign key or message_attachment_once.
 APPEND_MESSAGE = f"""
 WITH advanced AS (
     UPDATE chat.ticket SET head_seq = head_seq + 1
@@ -21,8 +27,9 @@ WITH advanced AS (
        AND (learner_id = %(sender)s OR category_id = ANY(%(categories)s))
     RETURNING id, head_seq
 )
-INSERT INTO chat.message (id, ticket_id, seq, client_id, sender_id, sender_username, body, created_at)
-SELECT %(id)s, id, head_seq, %(client_id)s, %(sender)s, %(username)s, %(body)s, clock_timestamp() FROM advanced
+INSERT INTO chat.message (id, ticket_id, seq, client_id, sender_id, sender_username, body, created_at, attachment_id)
+SELECT %(id)s, id, head_seq, %(client_id)s, %(sender)s, %(username)s, %(body)s, clock_timestamp(), %(attachment)s::uuid
+  FROM advanced
 RETURNING {MESSAGE_COLUMNS}
 """  # noqa: S608  a constant of this module
 
@@ -102,6 +109,7 @@ class MessageRow:
     sender_username: str
     body: str
     created_at: datetime
+    attachment: dict[str, Any] | None = None  # {id, name, size, content_type, state}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tickets import api, documents, notes_api
+from tickets import api, attachments_api, documents, notes_api
 
 urlpatterns = [
     path("categories/", api.Categories.as_view()),
@@ -20,6 +20,8 @@ urlpatterns = [
     path("tickets/<uuid:ticket>/priority/", api.TicketPriority.as_view()),
     path("tickets/<uuid:ticket>/assignments/", api.Assignments.as_view()),
     path("tickets/<uuid:ticket>/proposals/", api.Proposals.as_view()),
+    path("tickets/<uuid:ticket>/attachments/", attachments_api.Attachments.as_view()),
+    path("attachments/<uuid:attachment>/", attachments_api.OneAttachment.as_view()),
     path("connect-tickets/", api.ConnectTickets.as_view()),
     path("agents/me/", api.Me.as_view()),
     path("agents/", api.Agents.as_view()),

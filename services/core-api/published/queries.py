@@ -24,6 +24,7 @@ from published.models import PlaybackSession
 CHAT = {
     "tickets": "Your support tickets.",
     "messages": "The messages of your tickets, and those that you wrote in others'.",
+    "attachments": "The files of your tickets, and those that you sent in others'. Each can be downloaded at its address.",
     "notes": "What you wrote, as an agent, to other agents about tickets.",
     "read_marks": "Up to which message you have read which ticket.",
     "assignments": "Tickets that were given to you as an agent.",

@@ -47,6 +47,7 @@ def nginx_before(settings: dict[str, str], home: Path) -> Iterator[int]:
     places |= {"LECTERN_STREAM_UPSTREAM": f"127.0.0.1:{settings['LECTERN_PORT_INTERNAL']}"}
     places |= {"LECTERN_LISTEN": f"127.0.0.1:{port}", "LECTERN_PUBLIC_URL": f"http://127.0.0.1:{port}"}
     places |= {"LECTERN_MEDIA_ROOT": settings["LECTERN_MEDIA_ROOT"], "LECTERN_STATIC_ROOT": str(home / "static")}
+    places |= {"LECTERN_ATTACHMENTS_ROOT": str(home / "attachments")}
     places |= {"LECTERN_RESOLVER": "127.0.0.1", "LECTERN_TRUSTED_PROXIES": "", "LECTERN_ALLOWED_ORIGINS": ""}
     nginx.render(home, places)
     with (home / "log").open("wb") as log:

@@ -29,14 +29,15 @@ class Front:
 
     def __init__(self, home: Path, variables: dict[str, str], changes: dict[str, str] | None = None) -> None:
         self.home, self.port = home, free_port()
-        self.media, self.static = home / "media", home / "static"
-        for folder in (self.media, self.static):
+        self.media, self.static, self.attachments = home / "media", home / "static", home / "attachments"
+        for folder in (self.media, self.static, self.attachments):
             folder.mkdir(parents=True, exist_ok=True)
         shutil.copytree(nginx.SOURCE / "static-site", home / "static-site", dirs_exist_ok=True)
         fixed = {
             "LECTERN_LISTEN": f"127.0.0.1:{self.port}",
             "LECTERN_MEDIA_ROOT": str(self.media),
             "LECTERN_STATIC_ROOT": str(self.static),
+            "LECTERN_ATTACHMENTS_ROOT": str(self.attachments),
             "LECTERN_RESOLVER": "127.0.0.1",
             "LECTERN_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
             "LECTERN_TRUSTED_PROXIES": "",

@@ -101,6 +101,47 @@ def test_a_refusal_that_carries_the_header_does_not_become_the_file(front, strea
     assert CONTENT[:50] not in answer.content
 
 
+def test_a_file_of_a_ticket_is_sent_when_chat_says_so(front, chat) -> None:
+    lies = front.attachments / "ab" / "0190ab"
+    lies.parent.mkdir(exist_ok=True)
+    lies.write_bytes(CONTENT)
+    name = "attachment; filename=\"a.png\"; filename*=UTF-8''a.png"
+    headers = {"Content-Type": "image/png", "Content-Disposition": name, "Cache-Control": "private, no-cache"}
+    asked = "/chat/v1/attachments/0190ab/"
+    chat.answers[asked] = Answer(200, {"X-Accel-Redirect": "/_attachments/ab/0190ab"} | headers, b"")
+    answer = front.client.get(asked)
+    assert (answer.status_code, answer.content) == (200, CONTENT)
+    assert {header: answer.headers[header] for header in headers} == headers
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    part = front.client.get(asked, headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, CONTENT[10:20])
+    chat.answers[asked] = Answer(404, {"X-Accel-Redirect": "/_attachments/ab/0190ab"} | headers, b"")
+    assert problem(front.client.get(asked).content)["code"] == "internal_error"
+
+
+@pytest.mark.parametrize(
+    ("service", "asked", "named"),
+    [
+        ("chat", "/chat/v1/attachments/0190ab/", FILE),
+        ("chat", "/chat/v1/attachments/0190ab/", "/_attachments/../secret.txt"),
+        ("chat", "/chat/v1/attachments/0190ab/", "/_attachments../secret.txt"),
+        ("chat", "/chat/v1/attachments/0190ab/", "/_attachments/ab/link"),
+        ("chat", "/chat/v1/attachments/0190ab/", "/_attachments/ab/"),
+        ("stream", ASK, "/_attachments/ab/0190ab"),
+    ],
+)
+def test_no_gateway_sends_what_is_not_its_own(front, request, service: str, asked: str, named: str) -> None:
+    lies = front.attachments / "ab" / "0190ab"
+    lies.parent.mkdir(exist_ok=True)
+    lies.write_bytes(CONTENT)
+    link = lies.with_name("link")
+    link.is_symlink() or link.symlink_to(front.home / "secret.txt")
+    request.getfixturevalue(service).answers[asked] = yes(named)
+    answer = front.client.get(asked)
+    assert (answer.status_code, problem(answer.content)["code"]) == (404, "not_found")
+
+
 @pytest.mark.parametrize("where", ["core", "chat"])
 def test_another_service_cannot_steer_nginx(front, request, where: str) -> None:
     path = {"core": "/api/v1/me/", "chat": "/chat/v1/tickets/"}[where]

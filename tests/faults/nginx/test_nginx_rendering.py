@@ -19,6 +19,7 @@ VARIABLES = {
     "LECTERN_STREAM_UPSTREAM": "stream-gateway:8000",
     "LECTERN_CHAT_UPSTREAM": "chat-gateway:8000",
     "LECTERN_MEDIA_ROOT": "/srv/media",
+    "LECTERN_ATTACHMENTS_ROOT": "/srv/attachments",
     "LECTERN_STATIC_ROOT": "/srv/static",
     "LECTERN_LISTEN": "8000",
     "LECTERN_RESOLVER": "127.0.0.11",

@@ -14,7 +14,7 @@ CREATE FUNCTION chat.place(queued_at timestamptz, priority smallint) RETURNS tim
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tickets', '0003_notes'),
+        ('tickets', '0004_attachments'),
     ]
 
     operations = [
