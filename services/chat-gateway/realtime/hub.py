@@ -15,7 +15,7 @@ import structlog
 from realtime.store import OUTAGE, Store
 from tickets.events import TicketEvent
 from tickets.people import Person
-from tickets.sql import TicketFacts
+from tickets.sql import MessageRow, TicketFacts
 
 log = structlog.get_logger()
 
@@ -36,6 +36,7 @@ class Listener(Protocol):
 
     facts: TicketFacts
 
+    def hand(self, row: MessageRow) -> None: ...
     def wake(self, seq: int) -> None: ...
     async def ticket_changed(self, facts: TicketFacts) -> None: ...
 
@@ -79,6 +80,12 @@ class Hub:
     def agents(self) -> set[uuid.UUID]:
         """Who answers tickets and has a socket open here."""
         return {socket.person.id for socket in self.sockets() if socket.person.categories}
+
+    def committed(self, ticket: uuid.UUID, row: MessageRow) -> None:
+        """This process committed a message: its own sockets need not read it back."""
+        for listener in self._rooms.get(ticket, ()):
+            listener.hand(row)
+        self.tell_others(TicketEvent(ticket, row.seq))
 
     def announce(self, event: TicketEvent) -> None:
         """Something was committed by this process."""

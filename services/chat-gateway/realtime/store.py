@@ -16,8 +16,9 @@ from psycopg import errors as pg
 from psycopg.rows import TupleRow, class_row, tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from realtime.gathering import Gathering
 from realtime.verifier import Claims
-from tickets import people, sql
+from tickets import bulk_sql, people, sql
 from tickets.actions import hashed, message_parameters
 from tickets.errors import AttachmentNotReady
 from tickets.people import Person
@@ -26,6 +27,10 @@ OUTAGE = (psycopg.OperationalError, psycopg.InterfaceError, pg.UndefinedTable, p
 POOL_SIZE = 8
 GETTING_TIMEOUT = 3.0  # seconds to wait for a connection
 STATEMENT_TIMEOUT = 5_000  # milliseconds
+APPENDED_AT_ONCE = 200  # messages
+READ_AT_ONCE = 20  # tickets, a page of each
+# A statement is planned once a connection: planning one of those for many anew costs as much as running it.
+OPTIONS = f"-c statement_timeout={STATEMENT_TIMEOUT} -c plan_cache_mode=force_generic_plan"
 
 
 class Refused(Exception):
@@ -53,8 +58,10 @@ class Store:
             open=False,
             timeout=GETTING_TIMEOUT,
             reconnect_timeout=2,  # then the next request tries anew, instead of a backoff that grows to minutes
-            kwargs={"autocommit": True, "options": f"-c statement_timeout={STATEMENT_TIMEOUT}", "connect_timeout": 3},
+            kwargs={"autocommit": True, "options": OPTIONS, "connect_timeout": 3},
         )
+        self._appending = Gathering(self._append_all, APPENDED_AT_ONCE)
+        self._reading = Gathering(self._read_all, READ_AT_ONCE)
 
     async def open(self) -> None:
         await self._pool.open(wait=False)
@@ -73,9 +80,15 @@ class Store:
         return await self._fetch_as(sql.TicketFacts, sql.TICKET_FACTS, {"tickets": list(tickets)})
 
     async def messages_after(self, ticket: uuid.UUID, after: int, limit: int) -> list[sql.MessageRow]:
-        return await self._fetch_as(
-            sql.MessageRow, sql.MESSAGES_AFTER, {"ticket": ticket, "after": after, "limit": limit}
-        )
+        return await self._reading.ask((ticket, after, limit))
+
+    async def _read_all(self, asked: Sequence[tuple[uuid.UUID, int, int]]) -> list[list[sql.MessageRow]]:
+        tickets, afters, limits = zip(*asked, strict=True)
+        parameters = {"tickets": list(tickets), "afters": list(afters), "limit": max(limits)}
+        found: list[list[sql.MessageRow]] = [[] for _ in asked]
+        for place, *columns in await self._fetch(bulk_sql.MESSAGES_AFTER_EACH, parameters):
+            found[place - 1].append(sql.MessageRow(*columns))
+        return [rows[:limit] for rows, limit in zip(found, limits, strict=True)]
 
     async def append(
         self, person: Person, ticket: uuid.UUID, body: str, client_id: str | None, attachment: uuid.UUID | None = None
@@ -85,6 +98,26 @@ class Store:
         A connection that breaks half-way is no risk: the second try carries the same id and finds what was committed.
         """
         parameters = message_parameters(person, ticket, body, client_id, attachment)
+        together = await self._appending.ask(parameters) if attachment is None else None
+        return together or await self._append_alone(parameters)
+
+    async def _append_all(self, messages: Sequence[dict[str, Any]]) -> list[sql.MessageRow | None]:
+        """In one transaction; None for each that was left out of it, and for all if one breaks a rule."""
+        first: dict[Any, dict[str, Any]] = {}  # of those that carry the same client id
+        for message in messages:
+            first.setdefault((message["ticket"], message["sender"], message["client_id"] or message["id"]), message)
+        try:
+            rows = await self._fetch_as(
+                sql.MessageRow, bulk_sql.APPEND_MESSAGES, bulk_sql.columns(list(first.values()))
+            )
+        except OUTAGE:
+            raise
+        except psycopg.Error:
+            return [None] * len(messages)
+        appended: dict[uuid.UUID, sql.MessageRow] = {row.id: row for row in rows}
+        return [appended.get(message["id"]) for message in messages]
+
+    async def _append_alone(self, parameters: dict[str, Any]) -> sql.MessageRow:
         cause: psycopg.Error | None = None
         try:
             rows: list[sql.MessageRow] = await self._fetch_as(sql.MessageRow, sql.APPEND_MESSAGE, parameters)
@@ -96,7 +129,7 @@ class Store:
             return rows[0]
         if cause:
             raise AttachmentNotReady from cause
-        facts = await self.facts([ticket])
+        facts = await self.facts([parameters["ticket"]])
         raise Refused(facts[0] if facts else None)
 
     async def use_connect_ticket(self, secret: str) -> ConnectPass | None:

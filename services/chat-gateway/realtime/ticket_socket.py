@@ -14,7 +14,6 @@ from realtime.handshake import FAILED, FORBIDDEN
 from realtime.sockets import LiveSocket, Shut
 from realtime.store import OUTAGE, ConnectPass, Refused
 from tickets import texts
-from tickets.events import TicketEvent
 from tickets.sql import MessageRow, TicketFacts
 
 log = structlog.get_logger()
@@ -95,7 +94,7 @@ class TicketSocket(LiveSocket):
         except OUTAGE:
             await self.tell(frames.error("unavailable", "Not acknowledged. Send it again shortly.", **about))
             return
-        self.runtime.hub.announce(TicketEvent(self.facts.id, row.seq))  # even if the sender is gone meanwhile
+        self.runtime.hub.committed(self.facts.id, row)  # even if the sender is gone meanwhile
         if client_id is not None:
             await self.tell(frames.ack(client_id, row.seq))
 
@@ -132,6 +131,10 @@ class TicketSocket(LiveSocket):
         await super().shut(code)
 
     # --- what the hub tells
+
+    def hand(self, row: MessageRow) -> None:
+        if self.writer:
+            self.writer.hand(row)
 
     def wake(self, seq: int) -> None:
         if self.writer:

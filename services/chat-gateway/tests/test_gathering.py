@@ -1,0 +1,231 @@
+"""Messages that are committed together: each is there once, in order, and one that cannot be does not hold up the others."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections import defaultdict
+from itertools import pairwise
+from types import SimpleNamespace
+
+import psycopg
+import pytest
+
+from realtime import delivery
+from realtime.delivery import Writer
+from realtime.gathering import Gathering
+from realtime.store import OUTAGE, Refused, Store
+from realtime.verifier import Claims
+from tests.conftest import DATABASE, POSTGRES, url
+from tickets.people import Person
+
+
+async def test_who_is_alone_is_answered_at_once_and_who_comes_meanwhile_shares_the_next():
+    rounds, going = [], asyncio.Event()
+
+    async def answer(asked):
+        rounds.append(list(asked))
+        await going.wait()
+        return [question * 2 for question in asked]
+
+    gathering = Gathering(answer, most=2)
+    first = asyncio.create_task(gathering.ask(1))
+    await asyncio.sleep(0.01)
+    others = [asyncio.create_task(gathering.ask(number)) for number in (2, 3, 4)]
+    await asyncio.sleep(0.01)
+    assert rounds == [[1]]
+    others[0].cancel()
+    going.set()
+    assert await first == 2
+    assert await asyncio.gather(*others[1:]) == [6, 8]
+    assert rounds == [[1], [2, 3], [4]]
+
+
+async def test_a_failure_is_everybodys_and_the_next_ones_go_on():
+    async def answer(asked):
+        if "bad" in asked:
+            raise psycopg.OperationalError("away")
+        return asked
+
+    gathering = Gathering(answer, most=9)
+    answers = await asyncio.gather(*(gathering.ask(word) for word in ("good", "bad")), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [psycopg.OperationalError] * 2
+    assert await gathering.ask("good") == "good"
+
+
+@pytest.fixture
+async def stores():
+    """Two, as two processes have them."""
+    stores = [Store(url("chat")) for _ in range(2)]
+    for store in stores:
+        await store.open()
+    yield stores
+    for store in stores:
+        await store.close()
+
+
+def person(user, *categories):
+    return Person(
+        user.id, user.username, frozenset(), frozenset(categories), Claims(user.id, user.username, 0, user.session, 0)
+    )
+
+
+@pytest.fixture
+def rooms(call, world):
+    """Eight tickets: the id of each, its learner, its agent, and somebody who has no part in it."""
+    category, slug = world.category()
+
+    def room():
+        alice, other = world.user("alice"), world.user("mallory")
+        body = {"category": slug, "subject": "Help", "message": "It is dark."}
+        ticket = uuid.UUID(call(alice, "POST", "/tickets/", body).json()["id"])
+        agent = person(world.user("bob"), category)
+        return SimpleNamespace(ticket=ticket, alice=person(alice), agent=agent, other=person(other))
+
+    return [room() for _ in range(8)]
+
+
+def kept(ticket):
+    with psycopg.connect(url("chat_owner")) as connection:
+        rows = connection.execute(
+            "SELECT seq, coalesce(client_id, body) FROM chat.message WHERE ticket_id = %s ORDER BY seq", [ticket]
+        ).fetchall()
+        head = connection.execute("SELECT head_seq FROM chat.ticket WHERE id = %s", [ticket]).fetchone()
+        assert head == (len(rows),)
+    assert [seq for seq, _ in rows] == list(range(1, len(rows) + 1))
+    return rows
+
+
+async def test_one_that_cannot_be_kept_does_not_fail_those_beside_it(stores, rooms):
+    mine, closed, *_ = rooms
+    with psycopg.connect(url("chat_owner"), autocommit=True) as connection:
+        connection.execute("UPDATE chat.ticket SET state = 'closed', closed_at = now() WHERE id = %s", [closed.ticket])
+    store = stores[0]
+    answers = await asyncio.gather(
+        store.append(mine.alice, mine.ticket, "Good", "a"),
+        store.append(mine.other, mine.ticket, "Not mine", "b"),
+        store.append(mine.agent, mine.ticket, "Nul \0 breaks a rule of the database", "c"),
+        store.append(closed.alice, closed.ticket, "Too late", "d"),
+        store.append(mine.agent, mine.ticket, "Good too", "e"),
+        store.append(mine.alice, mine.ticket, "The same again", "a"),
+        return_exceptions=True,
+    )
+    assert [type(answers[place]) for place in (1, 2, 3)] == [Refused, psycopg.DataError, Refused]
+    assert answers[5] == answers[0]
+    assert {key for _, key in kept(mine.ticket)} == {"It is dark.", "a", "e"}
+    assert kept(closed.ticket) == [(1, "It is dark.")]
+
+
+async def test_a_ticket_that_somebody_holds_keeps_only_its_own_people_waiting(stores, rooms):
+    held, free, *_ = rooms
+    store = stores[0]
+    with psycopg.connect(url("chat_owner")) as holder:
+        holder.execute("SELECT FROM chat.ticket WHERE id = %s FOR UPDATE", [held.ticket])
+        waiting = asyncio.create_task(store.append(held.alice, held.ticket, "I wait", "w"))
+        began = time.monotonic()
+        for number in range(5):
+            assert (await store.append(free.alice, free.ticket, "I do not", f"f{number}")).seq == number + 2
+        assert time.monotonic() - began < 2
+        assert not waiting.done()
+    assert (await waiting).seq == 2
+
+
+async def test_whatever_fails_what_was_acknowledged_is_there_once_and_in_order(stores, rooms):
+    """Connections break at random, the same message comes twice, over two processes; who was not answered asks again."""
+    chance = random.Random(7)
+    answers = defaultdict(dict)
+    over = False
+
+    async def break_connections() -> None:
+        statement = (
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s AND usename = 'lectern_chat'"
+            " AND state = 'active'"
+        )
+        async with await psycopg.AsyncConnection.connect(POSTGRES, autocommit=True) as admin:
+            while not over:
+                await admin.execute(statement, [DATABASE])
+                await asyncio.sleep(chance.uniform(0, 0.05))
+
+    async def talk(its, who, name) -> None:
+        for number in range(12):
+            key = f"{name}.{number}" if chance.random() < 0.8 else f"shared.{number}.{who.username}"
+            while True:
+                try:
+                    row = await chance.choice(stores).append(who, its.ticket, key, key)
+                    break
+                except OUTAGE:
+                    await asyncio.sleep(0.01)
+            assert answers[its.ticket].setdefault(key, row.seq) == row.seq
+
+    breaking = asyncio.create_task(break_connections())
+    people = [(its, who) for its in rooms for who in (its.alice, its.agent) for _ in range(2)]
+    await asyncio.gather(*(talk(its, who, str(place)) for place, (its, who) in enumerate(people)))
+    over = True
+    await breaking
+    for its in rooms:
+        assert {key: seq for seq, key in kept(its.ticket)} == answers[its.ticket] | {"It is dark.": 1}
+
+
+class Wire:
+    """Rows as they are committed, and what a writer made of them. Reading fails now and then."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.rows: list[SimpleNamespace] = []
+        self.sent: list[int] = []
+        self.starts = [0]
+        self.told = 0
+        self.writer = Writer(0, self.read, self.send)
+
+    async def read(self, after, limit):
+        await asyncio.sleep(0)
+        if self.chance.random() < 0.1:
+            raise psycopg.OperationalError("away")
+        found = self.rows[after : after + limit]
+        await asyncio.sleep(0)
+        return found
+
+    async def send(self, row):
+        self.sent.append(row.seq)
+        await asyncio.sleep(0)
+
+    def commit(self) -> None:
+        for _ in range(self.chance.choice((0, 1, 1, 3))):
+            self.rows.append(SimpleNamespace(seq=len(self.rows) + 1))
+
+    def tell(self) -> None:
+        """Handed over, handed over again (its author asked again), hinted at, begun anew, or nothing."""
+        way = self.chance.random()
+        if way < 0.5 and self.told < len(self.rows):
+            self.told += 1
+            self.writer.hand(self.rows[self.told - 1])
+        elif way < 0.6 and self.rows:
+            self.writer.hand(self.chance.choice(self.rows))
+        elif way < 0.8:
+            self.told = len(self.rows)
+            self.writer.wake(self.told)
+        elif way < 0.82:
+            self.starts.append(self.chance.randrange(len(self.rows) + 1))
+            self.writer.restart(self.starts[-1])
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_a_writer_sends_every_row_once_and_in_order_however_it_hears_of_them(seed, monkeypatch):
+    monkeypatch.setattr(delivery, "RETRY_AFTER", 0)
+    wire = Wire(seed)
+    running = asyncio.create_task(wire.writer.run())
+    for _ in range(300):
+        wire.commit()
+        wire.tell()
+        for _ in range(wire.chance.choice((0, 0, 1, 5))):
+            await asyncio.sleep(0)
+    wire.writer.wake(len(wire.rows))  # the sweep
+    for _ in range(10_000):
+        await asyncio.sleep(0)
+    running.cancel()
+    assert wire.sent[-1] == len(wire.rows)
+    jumps = [after for before, after in pairwise([0, *wire.sent]) if after != before + 1]
+    assert len(jumps) < len(wire.starts)
+    assert {after - 1 for after in jumps} <= set(wire.starts)

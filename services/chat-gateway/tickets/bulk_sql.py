@@ -1,0 +1,55 @@
+"""Statements that do for many messages or tickets at once what those of sql.py do for one (realtime/store.py gathers them)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tickets.sql import MESSAGE_COLUMNS
+
+# APPEND_MESSAGE for many, in the order given. Tickets whose row somebody else holds are left out instead of waited
+# for, so that this waits for nobody and holds up nobody; so are closed and foreign ones and client ids used before. Whoever
+# has no row here asks again with APPEND_MESSAGE, which knows why. `categories` are array literals, one a message.
+APPEND_MESSAGES = f"""
+WITH asked AS (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(tickets)s::uuid[], %(client_ids)s::text[], %(senders)s::uuid[],
+                         %(usernames)s::text[], %(categories)s::text[], %(bodies)s::text[])
+             WITH ORDINALITY AS asked (id, ticket_id, client_id, sender_id, username, categories, body, place)
+), held AS (
+    SELECT id, head_seq, learner_id, category_id FROM chat.ticket
+     WHERE id = ANY(%(tickets)s::uuid[]) AND state <> 'closed' FOR NO KEY UPDATE SKIP LOCKED
+), numbered AS (
+    SELECT asked.*, held.head_seq + row_number() OVER (PARTITION BY ticket_id ORDER BY place) AS seq
+      FROM asked JOIN held ON held.id = ticket_id
+     WHERE (learner_id = sender_id OR category_id = ANY(categories::uuid[]))
+       AND NOT EXISTS (SELECT FROM chat.message m WHERE m.ticket_id = asked.ticket_id AND m.sender_id = asked.sender_id
+                                                    AND m.client_id = asked.client_id)
+), advanced AS (
+    UPDATE chat.ticket SET head_seq = newest
+      FROM (SELECT ticket_id, max(seq) AS newest FROM numbered GROUP BY ticket_id) AS heads WHERE id = ticket_id
+)
+INSERT INTO chat.message (id, ticket_id, seq, client_id, sender_id, sender_username, body, created_at)
+SELECT id, ticket_id, seq, client_id, sender_id, username, body, clock_timestamp() FROM numbered
+RETURNING {MESSAGE_COLUMNS}
+"""  # noqa: S608  a constant of this module
+
+# MESSAGES_AFTER for many tickets; `place` says for which of them a row is, counted from 1.
+MESSAGES_AFTER_EACH = f"""
+SELECT place, found.* FROM unnest(%(tickets)s::uuid[], %(afters)s::bigint[]) WITH ORDINALITY AS asked (ticket, after, place),
+LATERAL (SELECT {MESSAGE_COLUMNS} FROM chat.message
+          WHERE ticket_id = asked.ticket AND seq > asked.after ORDER BY seq LIMIT %(limit)s) AS found
+ ORDER BY place, seq
+"""  # noqa: S608  a constant of this module
+
+
+def columns(messages: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The parameters of APPEND_MESSAGES from those of APPEND_MESSAGE."""
+    return {
+        "ids": [message["id"] for message in messages],
+        "tickets": [message["ticket"] for message in messages],
+        "client_ids": [message["client_id"] for message in messages],
+        "senders": [message["sender"] for message in messages],
+        "usernames": [message["username"] for message in messages],
+        "categories": [f"{{{','.join(map(str, message['categories']))}}}" for message in messages],
+        "bodies": [message["body"] for message in messages],
+    }
