@@ -6,6 +6,7 @@ import threading
 import uuid
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from io import BytesIO
 
 import psycopg
@@ -13,7 +14,7 @@ import pytest
 from django.conf import settings
 
 from tests.conftest import url
-from tickets import attachments, files
+from tickets import attachments, erasure, files
 from tickets.models import Attachment
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
@@ -42,6 +43,10 @@ def on_disk(attachment):
 
 def all_files():
     return {path for path in settings.ATTACHMENTS_ROOT.rglob("*") if path.is_file()}
+
+
+def call_erasure():
+    erasure.erase_pending(timedelta(0))
 
 
 @pytest.mark.parametrize(

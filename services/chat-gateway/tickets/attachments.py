@@ -143,7 +143,8 @@ def clean_up(left_after: float = files.LEFT_AFTER) -> int:
     with transaction.atomic():
         old = unsent().filter(created_at__lt=timezone.now() - UNSENT_FOR)
         removed = remove(old.select_for_update(skip_locked=True))
-    removed += files.sweep(_wanted, left_after)
+    if Attachment.objects.exists():  # else this may be a new database before the files of an old one
+        removed += files.sweep(_wanted, left_after)
     if removed:
         log.info("attachments_removed", count=removed)
     return removed

@@ -1,7 +1,7 @@
 """Attachments on disk: <root>/<last two digits of the id>/<id>, written aside, flushed, renamed into place, never changed.
 
 A file is in its place before its row is committed, and goes after the row went. What a killed process left between the two
-has no row that wants it, and goes within the hour (`sweep`).
+has no row that wants it, and goes within a day (`sweep`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from django.conf import settings
 
 FOLDER_MODE, FILE_MODE = 0o750, 0o640  # nginx reads as a member of the group
 IN_MEMORY = 64 * 1024  # bytes of a body; what is longer waits on the disk
-LEFT_AFTER = 3600.0  # seconds: no request takes as long
+LEFT_AFTER = 24 * 3600.0  # seconds: longer than a request, or than restoring a backup of which the files come first
 AT_ONCE = 1000
 
 
@@ -104,7 +104,7 @@ def _older_than(moment: float) -> Iterator[Path]:
     for folder in root().iterdir() if root().is_dir() else ():
         for file in folder.iterdir():
             with contextlib.suppress(FileNotFoundError):
-                if file.stat().st_mtime < moment:
+                if file.stat().st_ctime < moment:  # a restored file keeps its mtime
                     yield file
 
 
