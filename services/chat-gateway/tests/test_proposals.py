@@ -35,6 +35,17 @@ def test_a_proposal_names_the_ticket_its_learner_and_the_agent(call, world, alic
     )
 
 
+def test_the_tickets_agents_see_what_was_proposed(call, world, alice, agent, category, ticket):
+    call(agent, "POST", f"/tickets/{ticket}/proposals/", REFUND)
+    colleague = world.agent("carol", category[0])
+    (shown,) = call(colleague, "GET", f"/tickets/{ticket}/proposals/").json()
+    assert (shown["kind"], shown["state"], shown["reason"], shown["proposed_by"]) == (
+        *("refund", "pending", "The video does not play"),
+        str(agent.id),
+    )
+    assert call(alice, "GET", f"/tickets/{ticket}/proposals/").status_code == 403
+
+
 @pytest.mark.parametrize(
     ("line", "status", "code"),
     [

@@ -19,8 +19,10 @@ NOT_AUTHENTICATED, FORBIDDEN = 4401, 4403
 BODIES: dict[str, dict[str, object]] = {
     "/chat/v1/tickets/{ticket}/messages/": {"message": "Hello"},
     "/chat/v1/tickets/{ticket}/notes/": {"note": "Hello"},
+    "/chat/v1/tickets/{ticket}/rate/": {"score": 5},
     "/chat/v1/tickets/{ticket}/read/": {"seq": 0},
     "/chat/v1/tickets/{ticket}/priority/": {"priority": "high"},
+    "/chat/v1/tickets/{ticket}/tags/": {"tags": ["refund"]},
     "/chat/v1/tickets/{ticket}/transfer/": {"category": "nowhere"},
     "/chat/v1/tickets/{ticket}/proposals/": {"kind": "refund", "order_line": str(uuid.uuid4()), "reason": "Asked for"},
 }

@@ -23,6 +23,7 @@ PUBLISHED = {
     '"order"': "order_id uuid, user_id uuid, created_at timestamptz",
     "support_category": "category_id uuid, slug text, name text, position int, is_active bool, priority int",
     "support_agent": "user_id uuid, category_id uuid, weight int, capacity int",
+    "canned_answer": "canned_answer_id uuid, category_id uuid, shortcut text, title text, text text",
 }
 
 
@@ -39,6 +40,14 @@ BEGIN
     INSERT INTO core.proposal VALUES (ticket, agent, learner, kind, order_line, days, reason);
     RETURN '00000000-0000-0000-0000-00000000ab1e';
 END $$;
+CREATE FUNCTION published.proposals(ticket uuid)
+    RETURNS TABLE (approval_id uuid, kind text, state text, order_line uuid, days integer, amount bigint, reason text,
+                   proposed_by uuid, proposed_at timestamptz, decided_at timestamptz, note text)
+    LANGUAGE sql SECURITY DEFINER AS $$
+    SELECT '00000000-0000-0000-0000-00000000ab1e'::uuid, p.kind, 'pending', p.order_line, p.days, NULL::bigint, p.reason,
+           p.agent, now(), NULL::timestamptz, ''
+      FROM core.proposal p WHERE p.ticket = proposals.ticket
+$$;
 """
 
 
@@ -130,6 +139,15 @@ class World:
                 "INSERT INTO core.support_agent VALUES (%s, %s, %s, %s)", [user.id, category, weight, capacity]
             )
         return user
+
+    def canned_answer(self, shortcut: str, category: uuid.UUID | None = None) -> str:
+        """Its shortcut, made unique."""
+        shortcut = f"{shortcut}-{uuid.uuid4().hex[:8]}"
+        self.connection.execute(
+            "INSERT INTO core.canned_answer VALUES (gen_random_uuid(), %s, %s, 'Greeting', 'Hello!')",
+            [category, shortcut],
+        )
+        return shortcut
 
     def lesson(self) -> uuid.UUID:
         lesson = uuid.uuid4()

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tickets import actions, proposals, queries
+from tickets import actions, proposals, queries, search
 from tickets.errors import (
     AgentAbsent,
     AlreadyAssigned,
@@ -42,6 +42,7 @@ from tickets.serializers import (
     NewTicketSerializer,
     PresenceSerializer,
     ProposalSerializer,
+    ProposedSerializer,
     ReadSerializer,
     TicketSerializer,
     TicketsQuerySerializer,
@@ -88,7 +89,7 @@ class Tickets(ChatView):
     def get(self, request: Request) -> Response:
         """One's own tickets, and for agents those of their categories; newest first."""
         wanted = self.parsed(TicketsQuerySerializer)
-        tickets = queries.visible_to(self.person()).order_by("-number")
+        tickets = search.filtered(self.person(), wanted).order_by("-number")
         if state := wanted.get("state"):
             tickets = tickets.filter(state=state)
         if wanted.get("assigned") == "me":
@@ -206,6 +207,11 @@ class Assignments(ChatView):
 class Proposals(ChatView):
     conflicts = (NothingToPropose, ApprovalPending)
     permission = ANSWER
+
+    @extend_schema(operation_id="list_proposals", responses=ProposedSerializer(many=True))
+    def get(self, request: Request, ticket: uuid.UUID) -> Response:
+        """What agents proposed out of the ticket, and what was decided."""
+        return Response(ProposedSerializer(proposals.proposed(self.person(), ticket), many=True).data)
 
     @extend_schema(operation_id="propose", request=NewProposalSerializer, responses={201: ProposalSerializer})
     def post(self, request: Request, ticket: uuid.UUID) -> Response:

@@ -109,4 +109,5 @@ def _erase_ticket(ticket: Ticket, person: ErasedPerson) -> None:
     if ticket.erased_at is None:
         ticket.erased_at = timezone.now()
         ticket.learner_username, ticket.subject, ticket.client_id = person.alias, "", None
+        ticket.rating_comment, ticket.tags = "", []
         ticket.save()

@@ -121,6 +121,11 @@ class TicketClosed(Problem):
     detail = "Reopen it to go on with the conversation."
 
 
+class TicketNotClosed(Problem):
+    status, code, title = 409, "ticket_not_closed", "The ticket is not closed"
+    detail = "Rate the help when the conversation is over: close the ticket first."
+
+
 class TicketErased(Problem):
     status, code, title = 409, "ticket_erased", "Nobody is there any more"
     detail = "The person who asked has been erased, and their texts with them. The ticket stays closed."

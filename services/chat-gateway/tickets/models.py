@@ -8,6 +8,8 @@ from __future__ import annotations
 import uuid
 
 import uuid_utils.compat
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Length, Now
@@ -16,6 +18,9 @@ from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 MESSAGE_MAX_LENGTH = 4000  # characters: the longest fits a 16 KiB frame even at four bytes each
 SUBJECT_MAX_LENGTH = 200
 CLIENT_ID_MAX_LENGTH = 64
+TAG_MAX_LENGTH = 40
+TAGS_MOST = 10
+COMMENT_MAX_LENGTH = 1000
 
 
 def new_id() -> uuid.UUID:
@@ -81,6 +86,13 @@ class Ticket(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     queued_at = models.DateTimeField(db_default=Now())  # waiting since; kept when an agent goes away
     closed_at = models.DateTimeField(null=True)
+    first_response_at = models.DateTimeField(null=True)  # an agent's first message; tickets/sql.py writes it
+    first_response_by_id = models.UUIDField(null=True)
+    tags = ArrayField(models.CharField(max_length=TAG_MAX_LENGTH), default=list, db_default=Value("{}"))
+    rating = models.SmallIntegerField(null=True)  # the learner's, 1 to 5
+    rating_comment = models.TextField(default="", db_default="")
+    rated_at = models.DateTimeField(null=True)
+    rated_agent_id = models.UUIDField(null=True)  # who had it when it was closed
     erased_at = models.DateTimeField(null=True)  # its learner is erased: no text is left, and it stays closed
 
     class Meta:
@@ -106,6 +118,17 @@ class Ticket(models.Model):
             models.CheckConstraint(name="ticket_head_seq_not_negative", condition=Q(head_seq__gte=0)),
             models.CheckConstraint(name="ticket_head_note_seq_not_negative", condition=Q(head_note_seq__gte=0)),
             models.CheckConstraint(name="ticket_priority_known", condition=Q(priority__in=Priority.values)),
+            models.CheckConstraint(
+                name="ticket_response_by_somebody",
+                condition=Q(first_response_at__isnull=True, first_response_by_id__isnull=True)
+                | Q(first_response_at__isnull=False, first_response_by_id__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="ticket_rating_known",
+                condition=Q(rating__isnull=True, rated_at__isnull=True, rating_comment="")
+                | Q(rating__isnull=False, rating__gte=1, rating__lte=5, rated_at__isnull=False),
+            ),
+            models.CheckConstraint(name="ticket_tags_few", condition=Q(tags__len__lte=TAGS_MOST)),
             models.UniqueConstraint(name="ticket_client_id_once", fields=["learner_id", "client_id"]),
         ]
         indexes = [
@@ -113,6 +136,11 @@ class Ticket(models.Model):
             models.Index(name="ticket_load", fields=["assignee_id"], condition=Q(state="open")),
             models.Index(name="ticket_of_learner", fields=["learner_id", "-number"]),
             models.Index(name="ticket_of_category", fields=["category_id", "-number"]),
+            GinIndex(name="ticket_tagged", fields=["tags"]),
+            # For the statistics of a period.
+            models.Index(name="ticket_opened", fields=["created_at"]),
+            models.Index(name="ticket_closed", fields=["closed_at"], condition=Q(closed_at__isnull=False)),
+            models.Index(name="ticket_rated", fields=["rated_at"], condition=Q(rated_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -265,7 +293,10 @@ class Assignment(models.Model):
 
     class Meta:
         db_table = "assignment"
-        indexes = [models.Index(name="assignment_of_agent", fields=["agent_id"])]
+        indexes = [
+            models.Index(name="assignment_of_agent", fields=["agent_id"]),
+            models.Index(name="assignment_at", fields=["at"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.ticket_id} {self.reason}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import DatabaseError, connection
 
 from tickets import queries
-from tickets.errors import ApprovalPending, Invalid, NotFound, NothingToPropose, PermissionDenied, Problem
+from tickets.errors import ApprovalPending, Invalid, NothingToPropose, PermissionDenied, Problem
 from tickets.people import Person
 
 # core-api's published.propose, as deploy/contracts.md has it.
@@ -28,9 +29,7 @@ def propose(agent: Person, ticket_id: uuid.UUID, proposal: Proposal) -> uuid.UUI
 
     Raises NotFound (not one's ticket), PermissionDenied, Invalid, NothingToPropose, ApprovalPending.
     """
-    ticket = queries.ticket_for(agent, ticket_id)
-    if ticket.category_id not in agent.categories:
-        raise NotFound  # one's own question, not one to answer
+    ticket = queries.ticket_to_answer(agent, ticket_id)
     what = (ticket.id, agent.id, ticket.learner_id, proposal.kind, proposal.order_line, proposal.days, proposal.reason)
     try:
         with connection.cursor() as cursor:
@@ -41,6 +40,15 @@ def propose(agent: Person, ticket_id: uuid.UUID, proposal: Proposal) -> uuid.UUI
         if refusal := _refusal(error):
             raise refusal from error
         raise
+
+
+def proposed(agent: Person, ticket_id: uuid.UUID) -> list[dict[str, Any]]:
+    """What was proposed out of the ticket, oldest first, and what became of it. Raises NotFound."""
+    ticket = queries.ticket_to_answer(agent, ticket_id)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM published.proposals(%s)", [ticket.id])
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _refusal(error: DatabaseError) -> Problem | None:

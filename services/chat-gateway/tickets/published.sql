@@ -16,7 +16,9 @@ AS $$
     SELECT 'tickets', json_build_object(
                'id', t.id, 'number', t.number, 'category', t.category_slug, 'subject', t.subject, 'state', t.state,
                'lesson', t.lesson_id, 'order', t.order_id, 'agent', t.assignee_username,
-               'created_at', t.created_at, 'queued_at', t.queued_at, 'closed_at', t.closed_at)
+               'created_at', t.created_at, 'queued_at', t.queued_at, 'closed_at', t.closed_at,
+               'first_response_at', t.first_response_at, 'rating', t.rating, 'rating_comment', t.rating_comment,
+               'rated_at', t.rated_at)
       FROM (SELECT * FROM chat.ticket WHERE learner_id = person ORDER BY number) t
     UNION ALL
     SELECT 'messages', json_build_object(

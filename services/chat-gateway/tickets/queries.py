@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 
 from tickets import sql
@@ -16,17 +16,23 @@ from tickets.people import Person
 
 
 def visible_to(person: Person) -> QuerySet[Ticket]:
-    """A person's own tickets, and those of the categories they answer; with how far they have read (`read_seq`), and how
-    many messages of others are beyond that (`unread`)."""
+    """A person's own tickets, and those of the categories they answer; with how far they have read (`read_seq`), how many
+    messages of others are beyond that (`unread`), and whether they see what is between its agents (`for_agent`)."""
     cursors = ReadCursor.objects.filter(ticket=OuterRef("pk"), user_id=person.id).values("seq")
     theirs = Message.objects.filter(ticket=OuterRef("pk"), seq__gt=OuterRef("read_seq")).exclude(sender_id=person.id)
     unread = theirs.order_by().values("ticket").annotate(count=Count("pk")).values("count")
     seen = Q(learner_id=person.id) | Q(category_id__in=person.categories)
+    answers = Case(When(answered_by(person), then=True), default=False)
     return (
         Ticket.objects.filter(seen)
-        .annotate(read_seq=Coalesce(Subquery(cursors), 0))
+        .annotate(read_seq=Coalesce(Subquery(cursors), 0), for_agent=answers)
         .annotate(unread=Coalesce(Subquery(unread), 0))
     )
+
+
+def answered_by(person: Person) -> Q:
+    """Person.answers, for a queryset."""
+    return Q(category_id__in=person.categories) & ~Q(learner_id=person.id)
 
 
 def ticket_for(person: Person, ticket_id: uuid.UUID, *, lock: bool = False) -> Ticket:
@@ -67,6 +73,23 @@ def categories() -> list[dict[str, Any]]:
             "SELECT category_id, name, slug FROM published.support_category WHERE is_active ORDER BY position, name"
         )
         return [{"id": row[0], "name": row[1], "slug": row[2]} for row in cursor.fetchall()]
+
+
+def canned_answers(person: Person, category: str | None = None) -> list[dict[str, Any]]:
+    """Those for all tickets, and those of the categories that the person answers, or of `category` (a slug) alone."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT a.canned_answer_id, a.shortcut, a.title, a.text, c.slug
+              FROM published.canned_answer a LEFT JOIN published.support_category c ON c.category_id = a.category_id
+             WHERE a.category_id IS NULL
+                OR a.category_id = ANY(%s) AND coalesce(c.slug = %s, true)
+             ORDER BY a.shortcut
+            """,
+            [list(person.categories), category or None],
+        )
+        names = ("id", "shortcut", "title", "text", "category")
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def category(slug: str) -> tuple[uuid.UUID, int] | None:

@@ -38,11 +38,15 @@ class Schema(AutoSchema):
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
         conflicts: tuple[type[Problem], ...] = getattr(self.view, "conflicts", ())
-        if operation is not None and self.method == ("POST" if hasattr(self.view, "post") else "GET"):
+        if operation is not None and self.method == self._refusing_method():
             for status in {problem.status for problem in conflicts}:
                 codes = [f"- `{problem.code}`: {problem.detail}" for problem in conflicts if problem.status == status]
                 operation["responses"][str(status)] = refusal("\n".join(codes))
         return operation
+
+    def _refusing_method(self) -> str:
+        """Which of the view's methods its `conflicts` are about."""
+        return next(method for method in ("POST", "PUT", "GET") if hasattr(self.view, method.lower()))
 
     def get_extensions(self) -> dict[str, Any]:
         return {"x-permission": needed(self.view)}

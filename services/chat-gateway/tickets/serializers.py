@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from tickets import texts
 from tickets.models import (
     CLIENT_ID_MAX_LENGTH,
+    COMMENT_MAX_LENGTH,
     MESSAGE_MAX_LENGTH,
     SUBJECT_MAX_LENGTH,
+    TAGS_MOST,
     AssignmentReason,
     AttachmentState,
     Presence,
     Priority,
     Ticket,
 )
+from tickets.search import SEARCH_MAX_LENGTH
 from tickets.sql import MessageRow, NoteRow
 
 
@@ -42,6 +46,16 @@ class CategorySerializer(serializers.Serializer[dict[str, Any]]):
     slug = serializers.CharField()
 
 
+class RatingSerializer(serializers.Serializer[Any]):
+    score = serializers.IntegerField(min_value=1, max_value=5, source="rating")
+    comment = serializers.CharField(
+        source="rating_comment", max_length=COMMENT_MAX_LENGTH, required=False, allow_blank=True, default=""
+    )
+    rated_at = serializers.DateTimeField(read_only=True)
+
+    validate_comment = checked(lambda text: texts.clean(text, COMMENT_MAX_LENGTH) if text.strip() else "")
+
+
 class TicketSerializer(serializers.ModelSerializer[Ticket]):
     category = serializers.CharField(source="category_slug", help_text="slug")
     learner = serializers.CharField(source="learner_username", help_text="username")
@@ -51,6 +65,8 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
     order = serializers.UUIDField(source="order_id", allow_null=True)
     unread = serializers.IntegerField(default=0, help_text="messages of others beyond read_seq")
     read_seq = serializers.IntegerField(default=0, help_text="up to where the asking person has read")
+    rating = serializers.SerializerMethodField(help_text="the learner's, once it was closed")
+    tags = serializers.SerializerMethodField(help_text="the agents' words for it; the learner sees none")
 
     class Meta:
         model = Ticket
@@ -73,8 +89,19 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
             "created_at",
             "queued_at",
             "closed_at",
+            "first_response_at",
+            "rating",
+            "tags",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(RatingSerializer(allow_null=True))
+    def get_rating(self, ticket: Ticket) -> dict[str, Any] | None:
+        return RatingSerializer(ticket).data if ticket.rating is not None else None
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_tags(self, ticket: Ticket) -> list[str]:
+        return ticket.tags if getattr(ticket, "for_agent", False) else []
 
 
 class NewTicketSerializer(serializers.Serializer[Any]):
@@ -170,6 +197,40 @@ class NotePageSerializer(serializers.Serializer[Any]):
 class TicketsQuerySerializer(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=["queued", "open", "closed"], required=False, allow_blank=True)
     assigned = serializers.ChoiceField(choices=["me", "none"], required=False, allow_blank=True)
+    category = serializers.CharField(required=False, allow_blank=True, max_length=100, help_text="slug")
+    tag = serializers.CharField(required=False, allow_blank=True, help_text="of tickets that one answers")
+    search = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=SEARCH_MAX_LENGTH,
+        help_text="words, whole or begun, in subjects and messages (agents: in notes, too); the newest 500 at most",
+    )
+
+    validate_tag = checked(lambda tag: texts.clean_tag(tag) if tag else "")
+
+
+class TagsSerializer(serializers.Serializer[Any]):
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=100), max_length=TAGS_MOST, help_text="all there shall be"
+    )
+
+    def validate_tags(self, tags: list[str]) -> list[str]:
+        try:
+            return list(dict.fromkeys(texts.clean_tag(tag) for tag in tags))
+        except texts.BadText as error:
+            raise serializers.ValidationError(str(error)) from error
+
+
+class CannedAnswersQuerySerializer(serializers.Serializer[Any]):
+    category = serializers.CharField(required=False, allow_blank=True, max_length=100, help_text="slug")
+
+
+class CannedAnswerSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    shortcut = serializers.CharField()
+    title = serializers.CharField()
+    text = serializers.CharField()
+    category = serializers.CharField(allow_null=True, help_text="slug; none: for all tickets")
 
 
 class ReadSerializer(serializers.Serializer[Any]):
@@ -216,6 +277,20 @@ class NewProposalSerializer(serializers.Serializer[Any]):
 
 class ProposalSerializer(serializers.Serializer[Any]):
     approval = serializers.UUIDField(help_text="somebody with payments.refund decides it")
+
+
+class ProposedSerializer(serializers.Serializer[Any]):
+    approval = serializers.UUIDField(source="approval_id")
+    kind = serializers.ChoiceField(choices=["refund", "extension"])
+    state = serializers.ChoiceField(choices=["pending", "approved", "rejected"])
+    order_line = serializers.UUIDField(allow_null=True)
+    days = serializers.IntegerField(allow_null=True, help_text="of an extension")
+    amount = serializers.IntegerField(allow_null=True, help_text="credits of a refund")
+    reason = serializers.CharField()
+    proposed_by = serializers.UUIDField(help_text="the agent's user id")
+    proposed_at = serializers.DateTimeField()
+    decided_at = serializers.DateTimeField(allow_null=True)
+    note = serializers.CharField(help_text="what the decider said")
 
 
 class NewConnectTicketSerializer(serializers.Serializer[Any]):

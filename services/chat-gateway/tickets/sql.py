@@ -22,7 +22,10 @@ MESSAGE_COLUMNS = """seq, id, client_id, sender_id, sender_username, body, creat
 # or in another message breaks a foreign key or message_attachment_once.
 APPEND_MESSAGE = f"""
 WITH advanced AS (
-    UPDATE chat.ticket SET head_seq = head_seq + 1
+    UPDATE chat.ticket
+       SET head_seq = head_seq + 1,
+           first_response_at = coalesce(first_response_at, CASE WHEN learner_id <> %(sender)s THEN clock_timestamp() END),
+           first_response_by_id = coalesce(first_response_by_id, nullif(%(sender)s, learner_id))
      WHERE id = %(ticket)s AND state <> 'closed'
        AND (learner_id = %(sender)s OR category_id = ANY(%(categories)s))
     RETURNING id, head_seq

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
-from tickets.models import CLIENT_ID_MAX_LENGTH, MESSAGE_MAX_LENGTH
+from tickets.models import CLIENT_ID_MAX_LENGTH, MESSAGE_MAX_LENGTH, TAG_MAX_LENGTH
 
 ALLOWED_CONTROLS = {"\n", "\t"}
 
@@ -35,3 +36,11 @@ def clean_client_id(client_id: str) -> str:
     if not 1 <= len(client_id) <= CLIENT_ID_MAX_LENGTH or not (client_id.isascii() and client_id.isprintable()):
         raise BadText(f"A client id has 1 to {CLIENT_ID_MAX_LENGTH} printable ASCII characters.")
     return client_id
+
+
+def clean_tag(tag: str) -> str:
+    """`tag` in its one spelling: composed, lower case, hyphens for spaces; letters, digits, `-` and `_` alone."""
+    tag = re.sub(r"\s+", "-", unicodedata.normalize("NFKC", tag).strip().lower())
+    if len(tag) > TAG_MAX_LENGTH or not re.fullmatch(r"\w[\w-]*", tag):
+        raise BadText(f"A tag has 1 to {TAG_MAX_LENGTH} letters, digits and hyphens.")
+    return tag

@@ -1,0 +1,43 @@
+"""What people say of a ticket: its agents' tags, its learner's rating."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import transaction
+from django.utils import timezone
+
+from tickets import events, queries
+from tickets.errors import NotFound, TicketErased, TicketNotClosed
+from tickets.models import Ticket, TicketState
+from tickets.people import Person
+
+
+def set_tags(person: Person, ticket_id: uuid.UUID, tags: list[str]) -> Ticket:
+    """The ticket has these tags and no others. Raises NotFound, TicketErased."""
+    with transaction.atomic():
+        ticket = queries.ticket_to_answer(person, ticket_id, lock=True)
+        if ticket.erased_at is not None:
+            raise TicketErased
+        ticket.tags = tags
+        ticket.save(update_fields=["tags"])
+        events.publish_on_commit(events.TicketEvent(ticket.id, ticket.head_seq, changed=True))
+    return ticket
+
+
+def rate(person: Person, ticket_id: uuid.UUID, score: int, comment: str) -> Ticket:
+    """The learner's word on a closed ticket, for the agent who had it last; again replaces it, for as long as it is closed.
+
+    Raises NotFound for everybody else, TicketNotClosed.
+    """
+    with transaction.atomic():
+        ticket = queries.ticket_for(person, ticket_id, lock=True)
+        if ticket.learner_id != person.id:
+            raise NotFound
+        if ticket.state != TicketState.CLOSED:
+            raise TicketNotClosed
+        ticket.rating, ticket.rating_comment, ticket.rated_at = score, comment, timezone.now()
+        ticket.rated_agent_id = ticket.previous_assignee_id
+        ticket.save(update_fields=["rating", "rating_comment", "rated_at", "rated_agent_id"])
+        events.publish_on_commit(events.TicketEvent(ticket.id, ticket.head_seq, changed=True))
+    return ticket
