@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
+from realtime.verifier import Claims
 from tests.test_tickets import new_ticket
+from tickets import actions, bulk_sql
 from tickets.models import Ticket
+from tickets.people import Person
 
 
 def test_agents_are_offered_the_answers_of_their_categories(call, world, alice, bob, category):
@@ -66,6 +70,22 @@ def test_the_first_answer_of_an_agent_is_kept(call, alice, bob, ticket):
     assert first.first_response_by_id == bob.id
     call(bob, "POST", f"/tickets/{ticket['id']}/messages/", {"message": "Still here."})
     assert Ticket.objects.get(pk=ticket["id"]).first_response_at == first.first_response_at
+
+
+def test_the_first_answer_is_kept_of_messages_that_are_committed_together(call, world, alice, bob, ticket, category):
+    colleague = world.agent("carol", category[0])
+    people = [person_for(each, category) for each in (alice, bob, colleague)]
+    together = [actions.message_parameters(each, ticket["id"], "Hello.", None) for each in people]
+    with connection.cursor() as cursor:
+        cursor.execute(bulk_sql.APPEND_MESSAGES, bulk_sql.columns(together))
+        assert len(cursor.fetchall()) == 3
+    answered = Ticket.objects.get(pk=ticket["id"])
+    assert (answered.head_seq, answered.first_response_by_id) == (4, bob.id)
+
+
+def person_for(user, category):
+    claims = Claims(user.id, user.username, 0, user.session, 0)
+    return Person(user.id, user.username, frozenset(), frozenset([category[0]]), claims)
 
 
 @pytest.fixture

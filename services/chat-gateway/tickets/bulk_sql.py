@@ -19,14 +19,19 @@ WITH asked AS (
     SELECT id, head_seq, learner_id, category_id FROM chat.ticket
      WHERE id = ANY(%(tickets)s::uuid[]) AND state <> 'closed' FOR NO KEY UPDATE SKIP LOCKED
 ), numbered AS (
-    SELECT asked.*, held.head_seq + row_number() OVER (PARTITION BY ticket_id ORDER BY place) AS seq
+    SELECT asked.*, learner_id, held.head_seq + row_number() OVER (PARTITION BY ticket_id ORDER BY place) AS seq
       FROM asked JOIN held ON held.id = ticket_id
      WHERE (learner_id = sender_id OR category_id = ANY(categories::uuid[]))
        AND NOT EXISTS (SELECT FROM chat.message m WHERE m.ticket_id = asked.ticket_id AND m.sender_id = asked.sender_id
                                                     AND m.client_id = asked.client_id)
 ), advanced AS (
-    UPDATE chat.ticket SET head_seq = newest
-      FROM (SELECT ticket_id, max(seq) AS newest FROM numbered GROUP BY ticket_id) AS heads WHERE id = ticket_id
+    UPDATE chat.ticket
+       SET head_seq = newest,
+           first_response_at = coalesce(first_response_at, CASE WHEN agent IS NOT NULL THEN clock_timestamp() END),
+           first_response_by_id = coalesce(first_response_by_id, agent)
+      FROM (SELECT ticket_id, max(seq) AS newest,
+                   (array_agg(sender_id ORDER BY seq) FILTER (WHERE sender_id <> learner_id))[1] AS agent
+              FROM numbered GROUP BY ticket_id) AS heads WHERE id = ticket_id
 )
 INSERT INTO chat.message (id, ticket_id, seq, client_id, sender_id, sender_username, body, created_at)
 SELECT id, ticket_id, seq, client_id, sender_id, username, body, clock_timestamp() FROM numbered
