@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
 import uuid
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
 from django.db.models.functions import Now
 
+from deploy.embedded.postgres import free_port
 from tests.clamd import EICAR, LONGEST_STREAM, Clamd
+from tests.server import wait_for
 from tests.test_attachments import ZIP, in_thread, on_disk, refused, say
 from tickets import attachments, clamav, scanning
 from tickets.models import Attachment
@@ -144,3 +153,40 @@ def test_without_a_scanner_nothing_that_waits_for_one_becomes_ready(upload, alic
 
 def test_clamds_usual_limit_is_above_ours():
     assert attachments.LARGEST < LONGEST_STREAM
+
+
+@pytest.fixture
+def real_clamd(tmp_path):
+    """Debian's package clamav-daemon, which need not be installed: with one signature of our own, and a limit of 1 MiB."""
+    program = shutil.which("clamd", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        pytest.skip("there is no clamd (package clamav-daemon) to ask")
+    (tmp_path / "eicar.ndb").write_text(f"Eicar-Test-Signature:0:*:{EICAR.hex()}\n")
+    port = free_port()
+    (tmp_path / "clamd.conf").write_text(
+        f"TCPSocket {port}\nTCPAddr 127.0.0.1\nDatabaseDirectory {tmp_path}\nForeground yes\nStreamMaxLength 1M\n"
+    )
+    command = [program, "-c", str(tmp_path / "clamd.conf")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: answers(port), seconds=20)
+    yield "127.0.0.1", port
+    process.terminate()
+    process.wait(timeout=20)
+
+
+def answers(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+
+
+def test_clamd_itself_understands_us(real_clamd):
+    archive = BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("prize.com", EICAR)
+    for virus in (EICAR, archive.getvalue(), b"GIF89a" + bytes(50) + archive.getvalue()):
+        found = clamav.scan(real_clamd, BytesIO(virus))
+        assert found is not None
+        assert found.startswith("Eicar-Test-Signature")
+    assert clamav.scan(real_clamd, BytesIO(PNG)) is None
+    with pytest.raises(clamav.ScannerAway):
+        clamav.scan(real_clamd, BytesIO(PNG + bytes(2**20)))
