@@ -151,6 +151,19 @@ def test_who_may_write_media_and_uploads() -> None:
     assert "nginx" not in uploads
 
 
+def test_a_scanner_is_on_a_network_with_chat_alone_and_has_its_own_way_out() -> None:
+    clamav = yaml.safe_load((ROOT / "deploy" / "compose" / "clamav.yml").read_text())
+    assert clamav["networks"]["scanning"] == {"internal": True}
+    ways = {name: service["networks"] for name, service in clamav["services"].items()}
+    assert ways == {
+        "clamav": ["scanning", "signatures"],
+        "chat-gateway": [*SERVICES["chat-gateway"]["networks"], "scanning"],
+    }
+    assert "ports" not in clamav["services"]["clamav"]
+    assert re.fullmatch(r"clamav/clamav:\d+\.\d+", clamav["services"]["clamav"]["image"])
+    assert clamav["services"]["chat-gateway"]["environment"] == {"CLAMAV_ADDRESS": "clamav:3310"}
+
+
 def test_files_of_tickets_are_the_chats_alone_and_nginx_reads_them() -> None:
     held = {name: mounts(name)["attachments"] for name in SERVICES if "attachments" in mounts(name)}
     assert held == {"secrets": "rw", "chat-gateway": "rw", "nginx": "ro"}
