@@ -4,7 +4,7 @@ SELECT category_id, state::text AS state, count(*) AS tickets FROM chat.ticket G
 
 CREATE VIEW chat_published.ticket AS
 SELECT id AS ticket_id, number, learner_id, assignee_id, category_id, subject::text AS subject, state::text AS state,
-       created_at, closed_at
+       created_at, closed_at, lesson_id, order_id
   FROM chat.ticket;
 
 -- Everything that is kept here about one person, for their export: the rows of each kind as JSON, in order of time.

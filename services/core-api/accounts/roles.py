@@ -26,10 +26,9 @@ ROLES: dict[str, list[str]] = {
         *_viewing("learning", "courseprogress", "lessonprogress", "certificate", "review"),
         *("learning.change_certificate", "learning.change_review"),  # revoke the one, hide the other
     ],
-    "support_agent": ["support.answer"],
+    "support_agent": ["support.answer", "support.see_purchases"],
     "support_lead": [
-        "support.answer",
-        "support.lead",
+        *("support.answer", "support.see_purchases", "support.lead"),
         *_editing("support", "category", "agent", "skill", "cannedanswer"),
     ],
     "finance": [
@@ -52,6 +51,7 @@ DECLARED_BY = {
     "media.watch_any": "videoasset",
     "support.answer": "category",
     "support.lead": "category",
+    "support.see_purchases": "category",
     "payments.refund": "creditpack",
     "wallet.adjust": "wallet",
     "books.reports": "reconciliation",

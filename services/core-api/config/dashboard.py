@@ -62,7 +62,7 @@ def dashboard(viewer: User) -> Dashboard:
     ]
     figures: list[tuple[bool, Callable[[], Figure]]] = [
         (viewer.has_perm("published.view_playbacksession"), lambda: _playing_now(there)),
-        (_is_of_the_desk(viewer), lambda: _open_tickets(there)),
+        (_is_of_the_desk(viewer), lambda: _open_tickets(there, viewer)),
         (viewer.has_perm("media.view_videoasset"), _packagings),
         (viewer.has_perm("mail.view_mail"), _waiting_mails),
         (viewer.has_perm("approvals.view_approval"), lambda: _proposals(viewer)),
@@ -158,13 +158,15 @@ def _playing_now(there: set[str]) -> Figure:
     return Figure("Playing now", playing, "", reverse("admin:published_playbacksession_changelist") + "?playing=yes")
 
 
-def _open_tickets(there: set[str]) -> Figure:
+def _open_tickets(there: set[str], viewer: User) -> Figure:
+    desk = reverse("desk") if viewer.has_perm("support.answer") else ""
     if TICKETS not in there:
-        return Figure("Open tickets", None, "chat-gateway is not set up here")
+        return Figure("Open tickets", None, "chat-gateway is not set up here", desk)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT state, sum(tickets)::bigint FROM {TICKETS} WHERE state <> 'closed' GROUP BY state")  # noqa: S608  a constant
         tickets = dict(cursor.fetchall())
-    return Figure("Open tickets", sum(tickets.values()), f"{tickets.get('queued', 0)} of them wait for an agent")
+    waiting = f"{tickets.get('queued', 0)} of them wait for an agent"
+    return Figure("Open tickets", sum(tickets.values()), waiting, desk)
 
 
 def _views() -> set[str]:

@@ -12,6 +12,7 @@ handler500 = "config.problems.server_error"
 
 urlpatterns = [
     path("admin/second-factor/", second_factor_page, name="second_factor"),
+    path("", include("support.urls")),  # before the admin site: its index of this app is the desk
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("", include("privacy.urls")),

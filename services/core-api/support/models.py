@@ -41,7 +41,11 @@ class Category(models.Model):
             models.CheckConstraint(condition=Q(priority__in=Priority.values), name="category_priority_known")
         ]
         verbose_name_plural = "categories"
-        permissions = [("answer", "Answer tickets"), ("lead", "Lead the support desk")]
+        permissions = [
+            ("answer", "Answer tickets"),
+            ("lead", "Lead the support desk"),
+            ("see_purchases", "See the orders and the credit of learners whose tickets one answers"),
+        ]
 
     def __str__(self) -> str:
         return self.name

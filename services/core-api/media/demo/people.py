@@ -22,6 +22,7 @@ from wallet.locking import money_transaction
 from wallet.models import Posting
 
 CREDIT = 250
+DESK = ("support_agent", "support_lead")
 Accounts = dict[str, dict[str, str]]
 
 
@@ -42,6 +43,7 @@ PEOPLE = [
     DemoPerson("learner", "Lena Learner", credit=CREDIT),
     DemoPerson("newcomer", "Noah Newcomer"),
     DemoPerson("agent", "Arne Agent", role="support_agent"),
+    DemoPerson("lead", "Lea Lead", role="support_lead"),
     DemoPerson("instructor", "Ines Instructor", role="instructor"),
     DemoPerson("admin", "Ada Admin", role=ADMIN),
 ]
@@ -70,18 +72,18 @@ def load_people(known: Accounts) -> tuple[Accounts, list[str]]:
 
 @transaction.atomic
 def _add(person: DemoPerson, password: str) -> User:
-    is_admin = person.role == ADMIN
+    is_admin, is_of_the_desk = person.role == ADMIN, person.role in DESK
     user = User.objects.create_user(
         person.username,
         f"{person.username}@example.org",
         password,
         name=person.name,
-        is_staff=is_admin,
+        is_staff=is_admin or is_of_the_desk,
         is_superuser=is_admin,
     )
     if person.role:
         user.groups.add(Group.objects.get(name=person.role))
-    if person.role == "support_agent":
+    if is_of_the_desk:
         agent = Agent.objects.create(user=user, capacity=10)
         Skill.objects.bulk_create(Skill(agent=agent, category=category) for category in Category.objects.all())
     return user

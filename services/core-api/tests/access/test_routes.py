@@ -108,6 +108,10 @@ def ask(client: Client, line: Line, values: dict[str, str]) -> Any:
 def unknown(line: Line) -> dict[str, str]:
     """For each part of the path something that nobody has; the first letters of a UUID are a good slug."""
     return dict.fromkeys(["slug", "provider", "reference", "language", "code"], "unheard-of") | dict.fromkeys(
-        [name for name in ("pk", "user", "section", "lesson", "attachment", "session") if f"{{{name}}}" in line.route],
+        [
+            name
+            for name in ("pk", "user", "section", "lesson", "attachment", "session", "ticket")
+            if f"{{{name}}}" in line.route
+        ],
         str(uuid.uuid4()),
     )

@@ -20,7 +20,7 @@ from tests.media.clips import play
 from wallet.models import Wallet
 
 pytestmark = pytest.mark.usefixtures("database", "media_root")
-PEOPLE = {"learner", "newcomer", "agent", "instructor", "admin"}
+PEOPLE = {"learner", "newcomer", "agent", "lead", "instructor", "admin"}
 
 
 @pytest.fixture(autouse=True)

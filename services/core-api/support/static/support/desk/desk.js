@@ -1,0 +1,120 @@
+// The support desk: puts the parts of the page together.
+
+import { announce } from "./announcer.js";
+import { Composer } from "./composer.js";
+import { Conversation, outboxTickets } from "./conversation.js";
+import { ConversationView } from "./conversation_view.js";
+import { DeskBar } from "./desk_bar.js";
+import { DeskFeed } from "./desk_feed.js";
+import { DeskState } from "./desk_state.js";
+import { byId } from "./elements.js";
+import { LearnerPanel } from "./learner_panel.js";
+import { Session } from "./session.js";
+import { onShortcut } from "./shortcuts.js";
+import { TicketHead } from "./ticket_head.js";
+import { TicketList } from "./ticket_list.js";
+import { TicketSearch } from "./ticket_search.js";
+
+/** @typedef {import("./shapes.js").Ticket} Ticket */
+
+const { user, username, csrfCookie } = byId("desk").dataset;
+const session = new Session(user, csrfCookie);
+const state = new DeskState(user);
+/** @type {Map<string, string>} */
+const categories = new Map();
+/** @type {Map<string, Conversation>} those that are connected, by ticket: the one shown, and others that still have something to send */
+const conversations = new Map();
+/** @type {Conversation | null} */
+let shown = null;
+
+const composer = new Composer(session);
+const view = new ConversationView(session, (entry) => composer.takeBack(entry));
+const list = new TicketList(categories, open);
+const panel = new LearnerPanel((line) => head.propose(line));
+const head = new TicketHead({ session, user, categories, state, onTicket, onProposed: () => panel.show(shown?.ticket.id ?? null) });
+const feed = new DeskFeed({ session, state, onChange, onConnection: () => bar.showConnection() });
+const bar = new DeskBar(feed);
+new TicketSearch(session, (found) => list.showFound(found));
+
+/** @param {Ticket} ticket */
+function open(ticket) {
+  const left = shown;
+  shown = connected(ticket);
+  if (left) leaveIfSettled(left);
+  list.select(ticket.id);
+  head.show(ticket);
+  view.show(shown);
+  composer.show(shown);
+  panel.show(ticket.id);
+  composer.focus();
+  history.replaceState(null, "", `#${ticket.id}`);
+}
+
+/** @param {Ticket} ticket @returns {Conversation} */
+function connected(ticket) {
+  const known = conversations.get(ticket.id);
+  if (known) return known;
+  const onChange = (what) => changed(conversation, what);
+  const conversation = new Conversation(ticket, { session, username, store: sessionStorage, onChange });
+  conversations.set(ticket.id, conversation);
+  queueMicrotask(() => conversation.start()); // when the caller has said whether it is the one shown
+  return conversation;
+}
+
+/** The connection of a ticket that is not shown ends when everything in it is sent. @param {Conversation} conversation */
+function leaveIfSettled(conversation) {
+  if (conversation === shown || !conversation.outbox.settled) return;
+  if (conversations.delete(conversation.ticket.id)) conversation.stop();
+}
+
+function changed(conversation, { arrived }) {
+  if (conversation !== shown) return leaveIfSettled(conversation);
+  if (arrived) view.arrived(arrived, conversation);
+  head.show(conversation.ticket);
+  view.render();
+  composer.render();
+}
+
+/** The lists have changed. */
+function onChange() {
+  bar.showState(state);
+  list.show(state);
+  const ticket = shown && state.ticket(shown.ticket.id);
+  if (shown && ticket) shown.update(ticket);
+}
+
+/** An act of the agent's has changed a ticket. @param {Ticket} ticket */
+function onTicket(ticket) {
+  state.put(ticket);
+  if (shown?.ticket.id === ticket.id) shown.update(ticket);
+  onChange();
+}
+
+/** @param {number} step */
+function openNeighbour(step) {
+  const ticket = list.neighbour(step < 0 ? -1 : 1);
+  if (ticket) open(ticket);
+}
+
+onShortcut({
+  next: () => openNeighbour(1),
+  previous: () => openNeighbour(-1),
+  tickets: () => list.focus(),
+  text: () => composer.focus(),
+  learner: () => byId("desk-learner").focus(),
+  search: () => byId("desk-search").focus(),
+});
+
+async function begin() {
+  feed.start();
+  for (const each of await session.call("GET", "/chat/v1/categories/")) categories.set(each.slug, each.name);
+  onChange();
+  const wanted = [location.hash.slice(1), ...outboxTickets(sessionStorage, username)].filter(Boolean);
+  for (const [place, id] of [...new Set(wanted)].entries()) {
+    const ticket = await session.call("GET", `/chat/v1/tickets/${id}/`);
+    if (place === 0 && location.hash) open(ticket);
+    else connected(ticket);
+  }
+}
+
+begin().catch((error) => announce(error.message));
