@@ -82,6 +82,7 @@ class Site:
             "DJANGO_SECRET_KEY": "made-up",
             "LECTERN_PUBLIC_URL": "http://127.0.0.1",
             "LECTERN_JWKS_URL": KEYS.url,
+            "LECTERN_ATTACHMENTS_ROOT": str(self.folder),
         }
 
     def _make_tickets(self) -> list[list[str]]:
