@@ -7,7 +7,7 @@ import pytest
 SERVICES = Path(__file__).resolve().parents[2] / "services"
 
 
-@pytest.mark.parametrize("module", ["verifier.py", "freshness.py", "sweep.py"])
+@pytest.mark.parametrize("module", ["verifier.py", "freshness.py", "sweep.py", "gathering.py"])
 def test_both_gateways_carry_the_same_text(module: str) -> None:
     in_stream = (SERVICES / "stream-gateway" / "stream_gateway" / module).read_text()
     in_chat = (SERVICES / "chat-gateway" / "realtime" / module).read_text()

@@ -1,6 +1,7 @@
 """Questions to the database that are asked while another one is under way share the next: one statement, one commit.
 
-Nobody waits for company: who is alone is answered at once, so latency does not grow where little happens.
+Nobody waits for company: who is alone is asked for at once, so latency does not grow where little happens. The same text stands
+in both gateways (ADR 5).
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ Answer = TypeVar("Answer")
 
 
 class Gathering(Generic[Question, Answer]):
-    """`answer` gets up to `most` questions and gives as many answers, in that order; what it raises, everybody gets."""
+    """`answer` gets up to `most` questions and gives as many answers, in that order.
+
+    What it raises, all get who wait by then: a database that hangs is not asked once more before they hear of it.
+    """
 
     def __init__(self, answer: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]], most: int) -> None:
         self._answer = answer
@@ -36,14 +40,12 @@ class Gathering(Generic[Question, Answer]):
             try:
                 answers = await self._answer([question for question, _ in asked])
             except Exception as error:
-                self._refuse(asked, error)
+                asked, self._waiting = asked + self._waiting, []
+                for _, future in asked:
+                    if not future.done():
+                        future.set_exception(error)
             else:
                 for (_, future), answer in zip(asked, answers, strict=True):
                     if not future.done():
                         future.set_result(answer)
         self._answering = None
-
-    def _refuse(self, asked: list[tuple[Question, asyncio.Future[Answer]]], error: Exception) -> None:
-        for _, future in asked:
-            if not future.done():
-                future.set_exception(error)

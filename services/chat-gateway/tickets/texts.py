@@ -7,9 +7,9 @@ import unicodedata
 
 from tickets.models import CLIENT_ID_MAX_LENGTH, MESSAGE_MAX_LENGTH, TAG_MAX_LENGTH
 
-# Unicode's categories Cc and Cs, in a line and in a text of several; one by one they cost more than all the rest of a message.
-NOT_IN_LINES = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]")
-NOT_IN_TEXTS = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff]")
+# Unicode's categories Cc and Cs, in a line and in a text of several.
+NOT_IN_LINES = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+NOT_IN_TEXTS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class BadText(ValueError):

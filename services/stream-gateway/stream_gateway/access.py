@@ -80,7 +80,8 @@ class Start:
 # A session's own login is looked up among those that ended within the last day, which is enough: no session lives that long
 # (sessions.LIFETIME).
 DECIDE = """
-SELECT CASE
+SELECT place,
+       CASE
          WHEN NOT (by_cookie OR by_token) THEN 'not_found'
          WHEN NOT by_cookie AND token_stale THEN 'token_invalid'
          WHEN end_reason = 'superseded' THEN 'playback_superseded'
@@ -93,20 +94,22 @@ SELECT CASE
        session_id, user_id, lesson_id, package_id, path, duration_s, last_seen_at,
        CASE WHEN user_id IS NULL OR watches_any THEN over_at ELSE least(over_at, entitled_until) END AS valid_until
   FROM (
-    SELECT session.id AS session_id, session.user_id, session.lesson_id, session.package_id,
+    SELECT asked.place, session.id AS session_id, session.user_id, session.lesson_id, session.package_id,
            session.ended_at, session.end_reason, session.over_at, session.last_seen_at,
            package.path, package.duration_s,
-           coalesce(session.cookie_hash = %(cookie)s, false) AS by_cookie,
-           coalesce(session.user_id = %(user)s, false) AS by_token,
+           coalesce(session.cookie_hash = asked.cookie, false) AS by_cookie,
+           coalesce(session.user_id = asked.user_id, false) AS by_token,
            viewer.is_active AND viewer.erased_at IS NULL AND viewer.generation = session.generation
              AND NOT EXISTS (SELECT FROM published.ended_session WHERE session_id = session.login_session) AS viewer_good,
-           NOT coalesce(viewer.is_active AND viewer.erased_at IS NULL AND viewer.generation = %(generation)s, false)
-             OR EXISTS (SELECT FROM published.ended_session WHERE session_id = %(login)s) AS token_stale,
+           NOT coalesce(viewer.is_active AND viewer.erased_at IS NULL AND viewer.generation = asked.generation, false)
+             OR EXISTS (SELECT FROM published.ended_session WHERE session_id = asked.login) AS token_stale,
            coalesce('media.watch_any' = ANY (viewer.permissions), false) AS watches_any,
            access.found OR 'media.watch_any' = ANY (viewer.permissions) AS entitled,
            access.until AS entitled_until,
            lesson.is_preview AND lesson.is_published AS open_to_all
-      FROM stream.playback_session AS session
+      FROM unnest(%(playback)s::uuid[], %(cookie)s::bytea[], %(user)s::uuid[], %(generation)s::int[], %(login)s::uuid[])
+             WITH ORDINALITY AS asked (playback, cookie, user_id, generation, login, place)
+      JOIN stream.playback_session AS session ON session.id = asked.playback
       LEFT JOIN published.principal AS viewer ON viewer.user_id = session.user_id
       LEFT JOIN published.package AS package ON package.package_id = session.package_id
       LEFT JOIN published.lesson AS lesson ON lesson.lesson_id = session.lesson_id
@@ -116,7 +119,6 @@ SELECT CASE
          WHERE user_id = session.user_id AND lesson_id = session.lesson_id
            AND (valid_until IS NULL OR valid_until > now())
      ) AS access
-     WHERE session.id = %(playback)s
   ) AS facts
 """
 
@@ -240,7 +242,7 @@ async def yes(cache: YesCache[Playback], key: Hashable, decide: Callable[[], Awa
 
 
 async def _decide(database: Database, playback: UUID, secret: bytes | None, claims: Claims | None) -> Playback:
-    row = await database.one(DECIDE, {"playback": playback, "cookie": secret, **_token(claims)})
+    row = await database.each(DECIDE, {"playback": playback, "cookie": secret, **_token(claims)})
     verdict = row["verdict"] if row else "not_found"
     metrics.DECISIONS.labels(verdict).inc()
     if verdict == "access_lost":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,6 +15,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from stream_gateway.freshness import hang_up_after
+from stream_gateway.gathering import Gathering
 
 Connection = AsyncConnection[DictRow]
 
@@ -21,7 +23,10 @@ WAIT = 3.0  # seconds for a connection
 CHECK = 1.0  # seconds to find that a pooled one still lives
 ANSWER = 3.0  # seconds for everything that one request asks
 RECENT = 1.0  # seconds
-OPTIONS = "-c statement_timeout=2500 -c lock_timeout=2500 -c idle_in_transaction_session_timeout=10000"
+TOGETHER = 100  # questions in one statement
+# Planning a decision anew costs more than running it, and compiling it far more; a plan is kept as long as its connection.
+PLANNING = "-c plan_cache_mode=force_generic_plan -c jit=off"
+OPTIONS = f"{PLANNING} -c statement_timeout=2500 -c lock_timeout=2500 -c idle_in_transaction_session_timeout=10000"
 
 
 class Database:
@@ -45,6 +50,7 @@ class Database:
             open=False,
             name="stream-gateway",
         )
+        self._gatherings: dict[str, Gathering[dict[str, Any], DictRow | None]] = {}
 
     async def open(self) -> None:
         """Begins to connect; a database that is away does not stop the start (readyz says so)."""
@@ -68,6 +74,21 @@ class Database:
     async def one(self, statement: str, parameters: dict[str, Any]) -> DictRow | None:
         async with self.connection() as connection:
             return await (await connection.execute(statement, parameters)).fetchone()
+
+    async def each(self, statement: str, parameters: dict[str, Any]) -> DictRow | None:
+        """As `one`, but whoever asks the same at the same time shares a statement: every parameter is a list there, and each
+        row has the `place` in them of the question that it answers, counted from 1.
+        """
+        if statement not in self._gatherings:
+            self._gatherings[statement] = Gathering(partial(self._answer, statement), TOGETHER)
+        return await self._gatherings[statement].ask(parameters)
+
+    async def _answer(self, statement: str, asked: Sequence[dict[str, Any]]) -> list[DictRow | None]:
+        lists = {name: [parameters[name] for parameters in asked] for name in asked[0]}
+        answers: list[DictRow | None] = [None] * len(asked)
+        for row in await self.all(statement, lists):
+            answers[row["place"] - 1] = row
+        return answers
 
     async def all(self, statement: str, parameters: dict[str, Any]) -> list[DictRow]:
         async with self.connection() as connection:
