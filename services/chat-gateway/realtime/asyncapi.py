@@ -14,17 +14,34 @@ TEXT = {"type": "string"}
 SEQ = {"type": "integer", "minimum": 0}
 TIME = {"type": "string", "format": "date-time", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"}
 UUID = {"type": "string", "format": "uuid"}
+WHO = {"user": UUID, "username": TEXT}
 CLIENT_ID = {"type": ["string", "null"]}
 MESSAGE = {"message": TEXT, "sender": TEXT, "timestamp": TIME, "id": UUID, "seq": SEQ}
 
 # Frames out: what each holds; a field in OPTIONAL may be missing.
 OUTGOING: dict[str, tuple[str, dict[str, Any]]] = {
-    "welcome": ("Answers hello. Every message after `since` follows.", {"head_seq": SEQ}),
+    "welcome": ("Answers hello. Every message after `since` follows.", {"head_seq": SEQ, "head_note_seq": SEQ}),
     "message": ("A message of the ticket, in the order of `seq`, one's own too.", MESSAGE | {"client_id": CLIENT_ID}),
-    "ack": ("One's own message is committed.", {"client_id": TEXT, "seq": SEQ}),
+    "note": (
+        "To the ticket's agents: a note of theirs, in the order of `note_seq`.",
+        {"note": TEXT, "sender": TEXT, "timestamp": TIME, "id": UUID, "note_seq": SEQ, "client_id": CLIENT_ID},
+    ),
+    "ack": (
+        "One's own message (`seq`) or note (`note_seq`) is committed.",
+        {"client_id": TEXT, "seq": SEQ, "note_seq": SEQ},
+    ),
     "assigned": (
         "The ticket's state or agent is another.",
         {"state": {"enum": ["queued", "open", "closed"]}, "assignee": {"type": ["string", "null"]}},
+    ),
+    "typing": ("Somebody writes; it ends by itself after 6 s. May be lost.", WHO | {"typing": {"const": True}}),
+    "presence": (
+        "Somebody looks at the ticket, or does no more. May be lost; after hello: who is there.",
+        WHO | {"online": {"type": "boolean"}},
+    ),
+    "read": (
+        "Somebody, perhaps oneself, has read up to `seq`. May be lost; after hello: as it is kept.",
+        WHO | {"seq": SEQ},
     ),
     "token_expiring": ("Send refresh{token} before then; 25 s later the socket is closed.", {"expires_at": TIME}),
     "pong": ("Answers ping.", {}),
@@ -32,7 +49,10 @@ OUTGOING: dict[str, tuple[str, dict[str, Any]]] = {
         "A frame was not acted on; the socket stays.",
         {
             "code": {
-                "enum": ["malformed", "invalid", "ticket_closed", "too_fast", "token_invalid", "unavailable"],
+                "enum": [
+                    *("malformed", "invalid", "ticket_closed", "too_fast", "too_many_sockets", "token_invalid"),
+                    *("permission_denied", "ticket_erased", "unavailable"),
+                ],
             },
             "detail": TEXT,
             "client_id": TEXT,
@@ -40,13 +60,14 @@ OUTGOING: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
 }
-OPTIONAL = {"error": {"client_id", "retry_after"}}
+OPTIONAL = {"welcome": {"head_note_seq"}, "ack": {"seq", "note_seq"}, "error": {"client_id", "retry_after"}}
 CLOSE_CODES = {
     handshake.MALFORMED: "the request asks for nothing that is spoken here, or `since` is no number",
     handshake.NOT_AUTHENTICATED: "no token, a bad or ended one, a used connect ticket, or no auth frame within 5 s",
     handshake.FORBIDDEN: "a foreign or unknown ticket, or a browser origin that is not allowed",
     handshake.TOO_SLOW: "did not read for 10 s",
-    handshake.TOO_FAST: "went on sending beyond 5 frames a second",
+    handshake.TOO_FAST: "went on sending beyond 5 frames a second; or (after error `too_many_sockets`) the person opened"
+    " 5 others of the kind since: do not come back by yourself",
     1009: "a frame of more than 16 KiB",
     handshake.FAILED: "something went wrong here, and is logged: come back with `since`",
     handshake.RESTARTING: "the server restarts: come back with `since`",
@@ -67,7 +88,7 @@ def schema(kind: str | None, declared: dict[str, Any], optional: set[str]) -> di
 
 def incoming(kind: str, shape: type[frames.Incoming]) -> dict[str, Any]:
     hints = frames.hints(shape)
-    properties = {f.name: TEXT if hints[f.name] is str else SEQ for f in fields(shape)}
+    properties = {f.name: TEXT if hints[f.name] in {str, str | None} else SEQ for f in fields(shape)}
     return schema(kind, properties, {f.name for f in fields(shape) if f.default is not MISSING})
 
 

@@ -13,7 +13,8 @@ from typing import Any, get_type_hints
 
 import orjson
 
-from tickets.sql import MessageRow
+from tickets.events import Signal
+from tickets.sql import MessageRow, NoteRow
 
 MAX_FRAME = 16 * 1024  # bytes; more is closed with 1009
 
@@ -31,9 +32,13 @@ class Auth:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Starts the delivery: every message after `since`, or from now on where there is none. Answered by `welcome`."""
+    """Starts the delivery: every message after `since`, or from now on where there is none. Answered by `welcome`.
+
+    Agents get notes the same way, after `since_note`.
+    """
 
     since: int | None = None
+    since_note: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,30 @@ class SendMessage:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """Sends every message after `since` again."""
+    """Sends every message after `since` again, and to agents every note after `since_note`, where it is given."""
 
     since: int
+    since_note: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendNote:
+    """A note to the other agents, which the learner never sees. Answered by `ack` if it has a `client_id`."""
+
+    note: str
+    client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """One is writing; send it every few seconds for as long as that is so. Others are told, those who come later are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One has read up to `seq`; one beyond the newest message counts as the newest. Never goes back."""
+
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +89,20 @@ class Ping:
     """Answered by `pong`."""
 
 
-Incoming = Auth | Hello | SendMessage | Sync | Refresh | Ping
+Incoming = Auth | Hello | SendMessage | SendNote | Sync | Typing | Read | Refresh | Ping
 INCOMING: dict[str, type[Incoming]] = {
     "auth": Auth,
     "hello": Hello,
     "message": SendMessage,
+    "note": SendNote,
     "sync": Sync,
+    "typing": Typing,
+    "read": Read,
     "refresh": Refresh,
     "ping": Ping,
 }
 hints: Callable[[type], dict[str, Any]] = cache(get_type_hints)  # a frame's fields and their types
+VALUES = {"typing": "typing", "presence": "online", "read": "seq"}  # what a signal's value is called in its frame
 LARGEST_SEQ = 2**63 - 1
 
 
@@ -104,11 +134,11 @@ def read(text: str, shapes: Mapping[str, type[Incoming]]) -> Incoming:
 
 
 def _check(kind: object, name: str, value: object, expected: object) -> None:
-    if expected is str:
+    if value is None and expected in {str | None, int | None}:
+        return  # it may be left out, or be null
+    if expected in {str, str | None}:
         if not isinstance(value, str):
             raise BadFrame(f"{kind}: {name} is a text.")
-    elif value is None and expected is not int:
-        return  # it may be left out, or be null
     elif type(value) is not int or not 0 <= value <= LARGEST_SEQ:
         raise BadFrame(f"{kind}: {name} is a message's seq, 0 or more.")
 
@@ -150,16 +180,35 @@ def message(row: MessageRow) -> str:
     )
 
 
-def welcome(head_seq: int) -> str:
-    return frame("welcome", head_seq=head_seq)
+def note(row: NoteRow) -> str:
+    return frame(
+        "note",
+        note_seq=row.seq,
+        id=row.id,
+        client_id=row.client_id,
+        note=row.body,
+        sender=row.sender_username,
+        timestamp=timestamp(row.created_at),
+    )
 
 
-def ack(client_id: str, seq: int) -> str:
-    return frame("ack", client_id=client_id, seq=seq)
+def welcome(head_seq: int, **more: int) -> str:
+    """`more`: head_note_seq, for agents."""
+    return frame("welcome", head_seq=head_seq, **more)
+
+
+def ack(client_id: str, **which: int) -> str:
+    """`which`: the seq of a message, or the note_seq of a note."""
+    return frame("ack", client_id=client_id, **which)
 
 
 def assigned(state: str, assignee: str | None) -> str:
     return frame("assigned", state=state, assignee=assignee)
+
+
+def signal(signal: Signal) -> str:
+    value = {VALUES[signal.kind]: signal.value}
+    return frame(signal.kind, user=signal.user, username=signal.username, **value)
 
 
 def token_expiring(expires_at: datetime) -> str:

@@ -1,7 +1,9 @@
-"""Hints between processes through Redis: "ticket T has messages up to N, notes up to M". One channel, one subscription a process.
+"""Hints between processes through Redis: "ticket T has messages up to N", and signals such as "Alice is typing".
+
+One channel, one subscription a process.
 
 Channels' layers are not used for this: a consumer of theirs hops to a thread for every event, and their queues know no
-bound. A hint may be lost (Redis away, restarted): the hub's sweep finds what it would have told.
+bound. A hint may be lost (Redis away, restarted): the hub's sweep finds what it would have told. A lost signal is lost.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import orjson
 import redis.asyncio
@@ -19,23 +21,32 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from realtime.store import OUTAGE
-from tickets.events import TicketEvent
+from tickets.events import Event, Signal, TicketEvent
 
 CHANNEL = "lectern:chat:tickets"
 PROBE_AFTER = 15.0  # seconds of silence; then a ping has to be answered within as long
 RECONNECT_AFTER = 0.5  # seconds
 SEND_TIMEOUT = 2.0  # seconds
+MOST_SIGNALS = 10_000  # waiting to be sent, while Redis is slow
 
 log = structlog.get_logger()
 
 
-def encode(origin: str, events: list[TicketEvent]) -> bytes:
-    return orjson.dumps([origin, [[e.ticket, e.seq, e.changed, e.note_seq] for e in events]])
+def encode(origin: str, events: Iterable[TicketEvent], signals: Iterable[Signal]) -> bytes:
+    return orjson.dumps(
+        [
+            origin,
+            [[event.ticket, event.seq, event.changed, event.note_seq] for event in events],
+            [[signal.kind, signal.ticket, signal.user, signal.username, signal.value] for signal in signals],
+        ]
+    )
 
 
-def decode(data: bytes) -> tuple[str, list[TicketEvent]]:
-    origin, events = orjson.loads(data)
-    return origin, [TicketEvent(uuid.UUID(ticket), *values) for ticket, *values in events]
+def decode(data: bytes) -> tuple[str, list[Event]]:
+    origin, events, signals = orjson.loads(data)
+    found: list[Event] = [TicketEvent(uuid.UUID(ticket), *rest) for ticket, *rest in events]
+    found += [Signal(kind, uuid.UUID(ticket), uuid.UUID(user), *rest) for kind, ticket, user, *rest in signals]
+    return origin, found
 
 
 class Hints:
@@ -44,30 +55,27 @@ class Hints:
     def __init__(
         self,
         url: str,
-        on_hint: Callable[[TicketEvent], None],
+        on_hint: Callable[[Event], None],
         on_gap: Callable[[], Awaitable[None]],
-        probe_after: float = PROBE_AFTER,
     ) -> None:
         self._url = url
         self._on_hint = on_hint
         self._on_gap = on_gap
-        self._probe_after = probe_after
         self._origin = uuid.uuid4().hex
         self._pending: dict[uuid.UUID, TicketEvent] = {}
+        self._signals: dict[tuple[str, uuid.UUID, uuid.UUID], Signal] = {}
         self._wanted = asyncio.Event()
         self.connected = False
 
-    def tell(self, event: TicketEvent) -> None:
+    def tell(self, event: Event) -> None:
         """Sends it soon, together with whatever else is waiting; of one ticket only the newest."""
-        waiting = self._pending.get(event.ticket)
-        if waiting:
-            event = TicketEvent(
-                event.ticket,
-                max(waiting.seq, event.seq),
-                waiting.changed or event.changed,
-                max(waiting.note_seq, event.note_seq),
-            )
-        self._pending[event.ticket] = event
+        if isinstance(event, Signal):
+            if len(self._signals) < MOST_SIGNALS:
+                self._signals[event.kind, event.ticket, event.user] = event
+        elif waiting := self._pending.get(event.ticket):
+            self._pending[event.ticket] = waiting.and_then(event)
+        else:
+            self._pending[event.ticket] = event
         self._wanted.set()
 
     async def publish_forever(self) -> None:
@@ -75,9 +83,10 @@ class Hints:
             while True:
                 await self._wanted.wait()
                 self._wanted.clear()
-                events, self._pending = list(self._pending.values()), {}
+                waiting = encode(self._origin, self._pending.values(), self._signals.values())
+                self._pending, self._signals = {}, {}
                 try:
-                    await client.publish(CHANNEL, encode(self._origin, events))
+                    await client.publish(CHANNEL, waiting)
                 except (RedisError, OSError) as error:
                     log.debug("hint_lost", exc_info=error)
 
@@ -96,7 +105,7 @@ class Hints:
             await subscription.subscribe(CHANNEL)
             probed = False
             while True:
-                message = await subscription.get_message(timeout=self._probe_after)
+                message = await subscription.get_message(timeout=PROBE_AFTER)
                 if message is None:
                     if probed:
                         raise TimeoutError("Redis does not answer")

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import structlog
 
 from realtime.store import OUTAGE, Store
-from tickets.events import TicketEvent
+from tickets.events import Event, Signal, TicketEvent
 from tickets.people import Person
 from tickets.sql import MessageRow, TicketFacts
 
@@ -26,56 +26,69 @@ class Socket(Protocol):
     """What the hub asks of a socket that was let in."""
 
     person: Person
+    code: int | None  # what it was closed with, by us
 
     async def recheck(self) -> None: ...
-    async def shut(self, code: int) -> None: ...
+    async def displace(self) -> None: ...
+    async def retire(self) -> None: ...
 
 
 class Listener(Protocol):
     """What the hub asks of whoever looks at a ticket. `facts` is what it was told of the ticket last."""
 
+    person: Person
     facts: TicketFacts
 
     def hand(self, row: MessageRow) -> None: ...
-    def wake(self, seq: int) -> None: ...
-    async def ticket_changed(self, facts: TicketFacts) -> None: ...
-
-
-T = TypeVar("T")
-
-
-def take_out(groups: dict[uuid.UUID, set[T]], key: uuid.UUID, member: T) -> None:
-    """An empty group goes."""
-    if group := groups.get(key):
-        group.discard(member)
-        if not group:
-            del groups[key]
+    def wake(self, seq: int, note_seq: int) -> None: ...
+    def signalled(self, signal: Signal) -> None: ...
+    def ticket_changed(self, facts: TicketFacts) -> None: ...
 
 
 class Hub:
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.tell_others: Callable[[TicketEvent], None] = lambda _event: None  # one process, unless there is Redis
-        self._sockets: dict[uuid.UUID, set[Socket]] = {}
+        self.tell_others: Callable[[Event], None] = lambda _event: None  # one process, unless there is Redis
+        self._sockets: dict[uuid.UUID, dict[Socket, None]] = {}  # of each person, the oldest first
         self._rooms: dict[uuid.UUID, set[Listener]] = {}
+        self.changes = 0  # of tickets' states, agents and categories, as far as they were heard of
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
 
     def join(self, socket: Socket) -> None:
-        self._sockets.setdefault(socket.person.id, set()).add(socket)
+        self._sockets.setdefault(socket.person.id, {})[socket] = None
 
     def leave(self, socket: Socket) -> None:
-        take_out(self._sockets, socket.person.id, socket)
+        sockets = self._sockets[socket.person.id]
+        del sockets[socket]
+        if not sockets:
+            del self._sockets[socket.person.id]
 
     def enter(self, ticket: uuid.UUID, listener: Listener) -> None:
         """`listener` hears of everything that happens to the ticket from now on."""
+        person, arrived = listener.person, listener.person.id not in self.present(ticket)
         self._rooms.setdefault(ticket, set()).add(listener)
+        if arrived:
+            self.announce(Signal("presence", ticket, person.id, person.username))
 
     def exit(self, ticket: uuid.UUID, listener: Listener) -> None:
-        take_out(self._rooms, ticket, listener)
+        room, person = self._rooms[ticket], listener.person
+        room.discard(listener)
+        if not room:
+            del self._rooms[ticket]
+        if person.id not in self.present(ticket):
+            self.announce(Signal("presence", ticket, person.id, person.username, False))
+
+    def present(self, ticket: uuid.UUID) -> dict[uuid.UUID, str]:
+        """Who looks at the ticket here, with their names."""
+        return {listener.person.id: listener.person.username for listener in self._rooms.get(ticket, ())}
 
     def sockets(self) -> list[Socket]:
         return [socket for sockets in self._sockets.values() for socket in sockets]
+
+    def sockets_of(self, user: uuid.UUID, kind: type[Any]) -> list[Socket]:
+        """A person's open sockets of one kind, the oldest first."""
+        return [socket for socket in self._sockets.get(user, ()) if isinstance(socket, kind) and socket.code is None]
 
     def agents(self) -> set[uuid.UUID]:
         """Who answers tickets and has a socket open here."""
@@ -87,25 +100,50 @@ class Hub:
             listener.hand(row)
         self.tell_others(TicketEvent(ticket, row.seq))
 
-    def announce(self, event: TicketEvent) -> None:
-        """Something was committed by this process."""
-        self.hint(event)
+    def announce(self, event: Event) -> None:
+        """Something happened in this process (it is committed, if it is to stay)."""
+        self._spread(event)
         self.tell_others(event)
 
-    def announce_from_thread(self, event: TicketEvent) -> None:
+    def announce_from_thread(self, event: Event) -> None:
         self._loop.call_soon_threadsafe(self.announce, event)
 
-    def hint(self, event: TicketEvent) -> None:
-        """Something was committed somewhere."""
-        room = self._rooms.get(event.ticket, set())
+    def hint(self, event: Event) -> None:
+        """Something happened in another process."""
+        if isinstance(event, Signal) and self._answered(event):
+            return
+        self._spread(event)
+
+    def _answered(self, signal: Signal) -> bool:
+        """Whether it is for this process to answer: it asks who is here, or says that somebody is gone who is here, too."""
+        here = self.present(signal.ticket)
+        if signal.kind == "presence" and not signal.value and signal.user in here:
+            here = {signal.user: signal.username}
+        elif signal.kind != "who":
+            return False
+        for user, username in here.items():
+            self.tell_others(Signal("presence", signal.ticket, user, username))
+        return True
+
+    def _spread(self, event: Event) -> None:
+        room = self._rooms.get(event.ticket, ())
+        if isinstance(event, Signal):
+            for listener in room:
+                listener.signalled(event)
+            return
         for listener in room:
-            listener.wake(event.seq)
+            listener.wake(event.seq, event.note_seq)
+        self.changes += event.changed
         if room and event.changed:
-            self.spawn(self._look_at([event.ticket]))
+            self.look_soon(event.ticket)
+
+    def look_soon(self, ticket: uuid.UUID) -> None:
+        """Compares what is committed with what its listeners were told."""
+        self.spawn(self._look_at([ticket]))
 
     def access_changed(self, user: str) -> None:
         """Somebody's access shrank (their UUID), or perhaps everybody's (empty)."""
-        concerned = self._sockets.get(uuid.UUID(user), set()) if user else self.sockets()
+        concerned = self._sockets.get(uuid.UUID(user), ()) if user else self.sockets()
         for socket in concerned:
             self.spawn(self._recheck(socket))
 
@@ -116,9 +154,9 @@ class Hub:
     async def _look_at(self, tickets: list[uuid.UUID]) -> None:
         for facts in await self._store.facts(tickets):
             for listener in list(self._rooms.get(facts.id, set())):
-                listener.wake(facts.head_seq)
+                listener.wake(facts.head_seq, facts.head_note_seq)
                 if not listener.facts.looks_like(facts):
-                    await listener.ticket_changed(facts)
+                    listener.ticket_changed(facts)
 
     async def _recheck(self, socket: Socket) -> None:
         while True:

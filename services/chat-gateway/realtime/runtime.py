@@ -14,7 +14,6 @@ from django.db import connections
 
 from realtime import metrics
 from realtime.freshness import ChangeListener, YesCache
-from realtime.handshake import RESTARTING
 from realtime.hints import Hints
 from realtime.hub import Hub
 from realtime.store import OUTAGE, Store
@@ -100,7 +99,7 @@ class Runtime:
         sockets = self.hub.sockets()
         pause = min(1 / DRAIN_RATE, DRAIN_WITHIN / max(len(sockets), 1))
         for socket in sockets:
-            self.hub.spawn(socket.shut(RESTARTING))
+            self.hub.spawn(socket.retire())
             await asyncio.sleep(pause)
 
 
@@ -129,10 +128,16 @@ async def running() -> AsyncIterator[Runtime]:
         yield runtime
     finally:
         unsubscribe()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
         await runtime.store.close()
+
+
+async def end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancels until all have ended: psycopg's pool waits by Python 3.11's wait_for, which loses a cancellation now and then."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=0.5)
 
 
 async def _repeat(job: Callable[[], Awaitable[None]]) -> None:

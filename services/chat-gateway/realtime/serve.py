@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from realtime.runtime import Runtime
 
 STOP_WITHIN = 15  # seconds for what is under way, after the sockets were closed
+PING_EVERY = 20.0  # seconds; far below what proxies take for silence
+PING_WITHIN = 20.0  # seconds for the answer
 
 log = structlog.get_logger()
 
@@ -30,6 +32,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.writable.set()
             self.loop.call_later(self.close_timeout, self.transport.abort)
         await super().send(message)
+
+    def handle_ping(self) -> None:
+        """Whoever pings and does not read gets no more answers: they would pile up here without end."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()
 
 
 class Server(uvicorn.Server):
@@ -56,6 +65,8 @@ def main() -> None:
         ws=WebSocketProtocol,
         ws_max_size=MAX_FRAME,
         ws_per_message_deflate=False,
+        ws_ping_interval=PING_EVERY,
+        ws_ping_timeout=PING_WITHIN,
         lifespan="on",
         log_config=None,
         access_log=False,  # it would hold ?token=; realtime/http.py writes the request's line

@@ -26,7 +26,7 @@ from realtime.handshake import (
     TOO_SLOW,
     TRY_LATER,
 )
-from realtime.limits import FrameLimit
+from realtime.limits import MOST_SOCKETS, FrameLimit
 from realtime.runtime import Runtime
 from realtime.store import OUTAGE, ConnectPass
 from realtime.verifier import Claims, KeysUnavailable, TokenInvalid
@@ -61,6 +61,8 @@ class LiveSocket(AsyncWebsocketConsumer):
         self.timers: list[asyncio.TimerHandle] = []
         self.limit = FrameLimit()
         self.inside = False  # let in, and known to the hub
+        self.busy = False  # with a frame
+        self.retiring = False  # to be closed with 1012 as soon as it is not busy
         self.code: int | None = None  # what it was closed with, by us
         metrics.SOCKETS.inc()
         try:
@@ -154,6 +156,8 @@ class LiveSocket(AsyncWebsocketConsumer):
         self.runtime.hub.join(self)
         self.enter()
         self.inside = True
+        for older in self.runtime.hub.sockets_of(person.id, type(self))[:-MOST_SOCKETS]:
+            self.runtime.hub.spawn(older.displace())
         await self.still_allowed()  # access that shrank before it joined was told to nobody here
         self._watch_expiry()
         log.info("socket_opened", user=str(person.id), protocol=self.shaken.subprotocol, **self.about())
@@ -172,6 +176,15 @@ class LiveSocket(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.code is not None:
             return
+        self.busy = True
+        try:
+            await self._hear(text_data)
+        finally:
+            self.busy = False
+        if self.retiring:
+            raise Shut(RESTARTING)
+
+    async def _hear(self, text_data: str | None) -> None:
         wait = self.limit.take()
         if self.limit.exhausted:
             raise Shut(TOO_FAST)
@@ -236,6 +249,18 @@ class LiveSocket(AsyncWebsocketConsumer):
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(CLOSE_WITHIN):
                 await self.close(code)
+
+    async def retire(self) -> None:
+        """The process stops. What is being committed is acknowledged before."""
+        self.retiring = True
+        if not self.busy:
+            await self.shut(RESTARTING)
+
+    async def displace(self) -> None:
+        """The same person opened too many others since."""
+        with contextlib.suppress(OSError, Shut):
+            await self.tell(frames.error("too_many_sockets", f"You have opened {MOST_SOCKETS} others since."))
+        await self.shut(TOO_FAST)
 
     # --- whether it may go on
 

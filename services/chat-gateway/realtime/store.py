@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import errors as pg
@@ -19,8 +19,9 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from realtime.gathering import Gathering
 from realtime.verifier import Claims
 from tickets import bulk_sql, people, sql
-from tickets.actions import hashed, message_parameters
+from tickets.actions import hashed, message_parameters, read_parameters
 from tickets.errors import AttachmentNotReady
+from tickets.events import Signal
 from tickets.people import Person
 
 OUTAGE = (psycopg.OperationalError, psycopg.InterfaceError, pg.UndefinedTable, pg.InsufficientPrivilege)
@@ -33,8 +34,11 @@ READ_AT_ONCE = 20  # tickets, a page of each
 OPTIONS = f"-c statement_timeout={STATEMENT_TIMEOUT} -c plan_cache_mode=force_generic_plan -c jit=off"
 
 
+T = TypeVar("T", sql.MessageRow, sql.NoteRow)
+
+
 class Refused(Exception):
-    """The ticket is closed, gone, or the sender's no more: `facts` tell which."""
+    """The ticket is closed (for notes: erased), gone, or the sender's no more: `facts` tell which."""
 
     def __init__(self, facts: sql.TicketFacts | None) -> None:
         super().__init__("refused")
@@ -82,6 +86,9 @@ class Store:
     async def messages_after(self, ticket: uuid.UUID, after: int, limit: int) -> list[sql.MessageRow]:
         return await self._reading.ask((ticket, after, limit))
 
+    async def notes_after(self, ticket: uuid.UUID, after: int, limit: int) -> list[sql.NoteRow]:
+        return await self._fetch_as(sql.NoteRow, sql.NOTES_AFTER, {"ticket": ticket, "after": after, "limit": limit})
+
     async def _read_all(self, asked: Sequence[tuple[uuid.UUID, int, int]]) -> list[list[sql.MessageRow]]:
         tickets, afters, limits = zip(*asked, strict=True)
         parameters = {"tickets": list(tickets), "afters": list(afters), "limit": max(limits)}
@@ -118,19 +125,39 @@ class Store:
         return [appended.get(message["id"]) for message in messages]
 
     async def _append_alone(self, parameters: dict[str, Any]) -> sql.MessageRow:
+        try:
+            return await self._append_row(sql.MessageRow, sql.APPEND_MESSAGE, sql.FIND_MESSAGE, parameters)
+        except (pg.UniqueViolation, pg.ForeignKeyViolation) as error:
+            raise AttachmentNotReady from error
+
+    async def append_note(self, person: Person, ticket: uuid.UUID, body: str, client_id: str | None) -> sql.NoteRow:
+        """As `append`."""
+        parameters = message_parameters(person, ticket, body, client_id)
+        return await self._append_row(sql.NoteRow, sql.APPEND_NOTE, sql.FIND_NOTE, parameters)
+
+    async def _append_row(self, shape: type[T], append: str, find: str, parameters: dict[str, Any]) -> T:
         cause: psycopg.Error | None = None
         try:
-            rows: list[sql.MessageRow] = await self._fetch_as(sql.MessageRow, sql.APPEND_MESSAGE, parameters)
+            rows: list[T] = await self._fetch_as(shape, append, parameters)
         except (pg.UniqueViolation, pg.ForeignKeyViolation) as error:
             rows, cause = [], error
         if not rows:
-            rows = await self._fetch_as(sql.MessageRow, sql.FIND_MESSAGE, parameters)
+            rows = await self._fetch_as(shape, find, parameters)
         if rows:
             return rows[0]
         if cause:
-            raise AttachmentNotReady from cause
+            raise cause
         facts = await self.facts([parameters["ticket"]])
         raise Refused(facts[0] if facts else None)
+
+    async def mark_read(self, person: Person, ticket: uuid.UUID, seq: int) -> int | None:
+        """The person's read mark, if that moved it."""
+        rows = await self._fetch(sql.MARK_READ, read_parameters(person, ticket, seq))
+        return rows[0][0] if rows else None
+
+    async def read_marks(self, ticket: uuid.UUID) -> list[Signal]:
+        rows = await self._fetch(sql.READ_MARKS, {"ticket": ticket})
+        return [Signal("read", ticket, *row) for row in rows]
 
     async def use_connect_ticket(self, secret: str) -> ConnectPass | None:
         """What a connect ticket opens; using it, even too late, is the end of it."""

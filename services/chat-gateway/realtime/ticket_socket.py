@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from typing import Any
+import uuid
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, TypeVar
 
 import structlog
 
 from realtime import frames, handshake, metrics
-from realtime.delivery import Writer
+from realtime.delivery import Outbox, Writer
 from realtime.handshake import FAILED, FORBIDDEN
 from realtime.sockets import LiveSocket, Shut
 from realtime.store import OUTAGE, ConnectPass, Refused
 from tickets import texts
-from tickets.sql import MessageRow, TicketFacts
+from tickets.events import Signal, TicketEvent
+from tickets.people import Person
+from tickets.sql import MessageRow, NoteRow, TicketFacts
+
+R = TypeVar("R", MessageRow, NoteRow)
+Append = Callable[[Person, uuid.UUID, str, str | None], Awaitable[R]]
 
 log = structlog.get_logger()
 
 
 class TicketSocket(LiveSocket):
     incoming = frames.INCOMING
+    changes: int  # the hub's count, when this socket looked at its ticket
     facts: TicketFacts  # what it was told of its ticket last
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.ticket = handshake.ticket_id(scope["url_route"]["kwargs"]["ticket"])
-        self.writer: Writer | None = None
-        self.writing: asyncio.Task[None] | None = None
+        self.writer: Writer[MessageRow] | None = None
+        self.note_writer: Writer[NoteRow] | None = None
+        self.writing: list[asyncio.Task[None]] = []
+        self.outbox: Outbox | None = None  # from hello on
         await super().__call__(scope, receive, send)
 
     def opened_by(self, used: ConnectPass) -> bool:
         return used.ticket is not None and used.ticket == self.ticket
 
     async def check(self) -> None:
+        self.changes = self.runtime.hub.changes
         facts = await self.runtime.store.facts([self.ticket] if self.ticket else [])
         if not facts or not self.person.may_see(facts[0]):
             raise Shut(FORBIDDEN)
@@ -41,10 +51,11 @@ class TicketSocket(LiveSocket):
 
     def enter(self) -> None:
         self.runtime.hub.enter(self.facts.id, self)
+        if self.changes != self.runtime.hub.changes:
+            self.runtime.hub.look_soon(self.facts.id)  # it may have changed between the look at it and now
 
     def leave(self) -> None:
-        if self.writing:
-            self.writing.cancel()
+        self._stop_writing()
         self.runtime.hub.exit(self.facts.id, self)
 
     def about(self) -> dict[str, str]:
@@ -52,62 +63,119 @@ class TicketSocket(LiveSocket):
 
     async def begin(self) -> None:
         if not self.shaken.typed:
-            head, since = self.facts.head_seq, self.shaken.since
-            self._deliver_from(head if since is None else min(since, head))
+            self._deliver_from(self.shaken.since, self.facts.head_seq)
 
     # --- frames in
 
     async def plain(self, text: str) -> None:
-        await self._append(frames.read_plain(text), None)
+        await self._say(frames.read_plain(text), None)
 
     async def act(self, frame: frames.Incoming) -> None:
         match frame:
             case frames.SendMessage():
-                await self._append(frame.message, frame.client_id)
-            case frames.Hello() | frames.Sync():
-                await self._start(frame)
+                await self._say(frame.message, frame.client_id)
+            case frames.SendNote():
+                await self._note(frame.note, frame.client_id)
+            case frames.Hello():
+                await self._greet(frame)
+            case frames.Sync():
+                facts = await self._look()
+                self._deliver_from(frame.since, facts.head_seq)
+                if frame.since_note is not None:
+                    self._deliver_notes_from(frame.since_note, facts.head_note_seq)
+            case frames.Typing():
+                self._signal("typing")
+            case frames.Read():
+                moved = await self.runtime.store.mark_read(await self.still_allowed(), self.facts.id, frame.seq)
+                if moved is not None:
+                    self._signal("read", moved)
 
-    async def _start(self, frame: frames.Hello | frames.Sync) -> None:
-        """From `since` on; one beyond the newest message would miss what comes next, so it counts as the newest."""
+    async def _look(self) -> TicketFacts:
         facts = await self.runtime.store.facts([self.facts.id])
-        head = facts[0].head_seq
-        if isinstance(frame, frames.Hello):
-            await self.tell(frames.welcome(head))
-        self._deliver_from(head if frame.since is None else min(frame.since, head))
+        return facts[0]
 
-    async def _append(self, body: str, client_id: str | None) -> None:
-        about = {} if client_id is None else {"client_id": client_id}
-        try:
-            body = texts.clean(body)
-            client_id = client_id if client_id is None else texts.clean_client_id(client_id)
-        except texts.BadText as error:
-            await self.tell(frames.error("invalid", str(error), **about))
-            return
-        try:
-            with metrics.APPENDING.time():
-                row = await self.runtime.store.append(await self.still_allowed(), self.facts.id, body, client_id)
-        except Refused as refused:
-            if refused.facts is None or not self.person.may_see(refused.facts):
-                raise Shut(FORBIDDEN) from refused
-            await self.tell(frames.error("ticket_closed", "Reopen it to go on.", **about))
-            return
-        except OUTAGE:
-            await self.tell(frames.error("unavailable", "Not acknowledged. Send it again shortly.", **about))
+    async def _greet(self, frame: frames.Hello) -> None:
+        """Tells how far the ticket is, starts, and tells who is here and who has read how far."""
+        facts, marks = await self._look(), await self.runtime.store.read_marks(self.facts.id)
+        notes = {"head_note_seq": facts.head_note_seq} if self.person.answers(facts) else {}
+        await self.tell(frames.welcome(facts.head_seq, **notes))
+        self.outbox = self.outbox or Outbox(self.tell)
+        self._deliver_from(frame.since, facts.head_seq)
+        self._deliver_notes_from(frame.since_note, facts.head_note_seq)
+        here = self.runtime.hub.present(facts.id)
+        for signal in [*marks, *(Signal("presence", facts.id, user, name) for user, name in here.items())]:
+            self.signalled(signal)
+        self.runtime.hub.tell_others(Signal("who", facts.id, self.person.id, self.person.username))
+
+    async def _say(self, body: str, client_id: str | None) -> None:
+        with metrics.APPENDING.time():
+            row = await self._kept(self.runtime.store.append, body, client_id, ("ticket_closed", "Reopen it to go on."))
+        if row is None:
             return
         self.runtime.hub.committed(self.facts.id, row)  # even if the sender is gone meanwhile
         if client_id is not None:
-            await self.tell(frames.ack(client_id, row.seq))
+            await self.tell(frames.ack(client_id, seq=row.seq))
+
+    async def _note(self, body: str, client_id: str | None) -> None:
+        if not self.person.answers(self.facts):
+            await self._refuse("permission_denied", "Notes are for the agents of the ticket.", client_id)
+            return
+        gone = ("ticket_erased", "Who asked is erased; nothing can be noted any more.")
+        row = await self._kept(self.runtime.store.append_note, body, client_id, gone)
+        if row is None:
+            return
+        self.runtime.hub.announce(TicketEvent(self.facts.id, 0, note_seq=row.seq))
+        if client_id is not None:
+            await self.tell(frames.ack(client_id, note_seq=row.seq))
+
+    async def _kept(self, append: Append[R], body: str, client_id: str | None, refused_as: tuple[str, str]) -> R | None:
+        """The committed row; or None, and the person was told why."""
+        try:
+            body = texts.clean(body)
+            client_id = client_id if client_id is None else texts.clean_client_id(client_id)
+            return await append(await self.still_allowed(), self.facts.id, body, client_id)
+        except texts.BadText as error:
+            await self._refuse("invalid", str(error), client_id)
+        except Refused as refused:
+            if refused.facts is None or not self.person.may_see(refused.facts):
+                raise Shut(FORBIDDEN) from refused
+            await self._refuse(*refused_as, client_id)
+        except OUTAGE:
+            await self._refuse("unavailable", "Not acknowledged. Send it again shortly.", client_id)
+        return None
+
+    async def _refuse(self, code: str, detail: str, client_id: str | None) -> None:
+        about = {} if client_id is None else {"client_id": client_id}
+        await self.tell(frames.error(code, detail, **about))
+
+    def _signal(self, kind: str, value: int = True) -> None:
+        self.runtime.hub.announce(Signal(kind, self.facts.id, self.person.id, self.person.username, value))
 
     # --- frames out
 
-    def _deliver_from(self, cursor: int) -> None:
+    def _deliver_from(self, since: int | None, head: int) -> None:
+        """From `since` on; one beyond the newest message would miss what comes next, so it counts as the newest."""
+        cursor = head if since is None else min(since, head)
         if self.writer:
             self.writer.restart(cursor)
         else:
             self.writer = Writer(cursor, self._read, self._deliver)
-            self.writing = asyncio.create_task(self._write(self.writer))
+            self._follow(self.writer)
 
-    async def _write(self, writer: Writer) -> None:
+    def _deliver_notes_from(self, since: int | None, head: int) -> None:
+        if not self.person.answers(self.facts):
+            return
+        cursor = head if since is None else min(since, head)
+        if self.note_writer:
+            self.note_writer.restart(cursor)
+        else:
+            self.note_writer = Writer(cursor, self._read_notes, self._deliver_note)
+            self._follow(self.note_writer)
+
+    def _follow(self, writer: Writer[Any]) -> None:
+        self.writing.append(asyncio.create_task(self._write(writer)))
+
+    async def _write(self, writer: Writer[Any]) -> None:
         try:
             await writer.run()
         except OSError:
@@ -125,10 +193,27 @@ class TicketSocket(LiveSocket):
         await self.tell(frames.message(row) if self.shaken.typed else frames.plain_message(row))
         metrics.DELIVERED.inc()
 
+    async def _read_notes(self, after: int, limit: int) -> list[NoteRow]:
+        return await self.runtime.store.notes_after(self.facts.id, after, limit)
+
+    async def _deliver_note(self, row: NoteRow) -> None:
+        if not self.person.answers(self.facts):  # the moment before it is closed: an agent there no more
+            raise Shut(FORBIDDEN)
+        await self.tell(frames.note(row))
+
     async def shut(self, code: int) -> None:
-        if self.code is None and self.writing and self.writing is not asyncio.current_task():
-            self.writing.cancel()
+        if self.code is None:
+            self._stop_writing()
         await super().shut(code)
+
+    def _stop_writing(self) -> None:
+        """A writer that closes its own socket ends by itself."""
+        for writer in (self.writer, self.note_writer):
+            if writer:
+                writer.stop()
+        for task in self.writing:
+            if task is not asyncio.current_task():
+                task.cancel()
 
     # --- what the hub tells
 
@@ -136,15 +221,33 @@ class TicketSocket(LiveSocket):
         if self.writer:
             self.writer.hand(row)
 
-    def wake(self, seq: int) -> None:
+    def wake(self, seq: int, note_seq: int) -> None:
         if self.writer:
             self.writer.wake(seq)
+        if self.note_writer:
+            self.note_writer.wake(note_seq)
 
-    async def ticket_changed(self, facts: TicketFacts) -> None:
+    def ticket_changed(self, facts: TicketFacts) -> None:
         """Another state, agent or category; who may see it no more goes."""
         self.facts = facts
         if not self.person.may_see(facts):
-            await self.shut(FORBIDDEN)
-        elif self.shaken.typed and self.writer:
-            with contextlib.suppress(OSError, Shut):
-                await self.tell(frames.assigned(facts.state, facts.assignee_username))
+            self.runtime.hub.spawn(self.shut(FORBIDDEN))
+        else:
+            self._put("assigned", frames.assigned(facts.state, facts.assignee_username))
+
+    def signalled(self, signal: Signal) -> None:
+        """Somebody is typing, is here, has read. One's own reading is told to one's other devices, too."""
+        if signal.kind == "read" or signal.user != self.person.id:
+            self._put((signal.kind, signal.user), frames.signal(signal))
+
+    def _put(self, key: Hashable, frame: str) -> None:
+        if self.outbox and self.outbox.put(key, frame):
+            self.runtime.hub.spawn(self._send_what_waits(self.outbox))
+
+    async def _send_what_waits(self, outbox: Outbox) -> None:
+        try:
+            await outbox.run()
+        except OSError:
+            pass  # the peer is gone
+        except Shut as shut:
+            await self.shut(shut.code)

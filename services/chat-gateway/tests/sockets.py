@@ -10,6 +10,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from tests import crowd
 from tests.world import User
 
 WITHIN = 10.0  # seconds
@@ -63,7 +64,7 @@ class Client:
 
 async def opened(address: str, *protocols: str, **options: Any) -> Client:
     subprotocols: Any = list(protocols) or None
-    connection = await connect(address, subprotocols=subprotocols, compression=None, **options)
+    connection = await connect(address, subprotocols=subprotocols, compression=None, close_timeout=1, **options)
     OPEN.append(connection)
     return Client(connection)
 
@@ -71,6 +72,7 @@ async def opened(address: str, *protocols: str, **options: Any) -> Client:
 async def close_all() -> None:
     await asyncio.gather(*(connection.close() for connection in OPEN))
     OPEN.clear()
+    await crowd.all_gone()
 
 
 async def talking(server: Any, ticket: Any, user: User, since: int | None = 0) -> Client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import re
@@ -13,8 +14,9 @@ from django.urls import URLPattern, get_resolver
 from realtime import asyncapi, frames
 from tests.conftest import manage
 from tests.sockets import opened, talking
+from tickets.events import Signal
 from tickets.permissions import AUTHENTICATED, PUBLIC
-from tickets.sql import MessageRow
+from tickets.sql import MessageRow, NoteRow
 
 
 def routes(resolver=None, prefix=""):
@@ -82,8 +84,12 @@ def test_what_is_written_fits_what_is_documented():
     written = {
         "server_plain": frames.plain_message(row),
         "server_message": frames.message(row),
-        "server_welcome": frames.welcome(3),
-        "server_ack": frames.ack("c", 3),
+        "server_note": frames.note(NoteRow(**dataclasses.asdict(row))),
+        "server_welcome": frames.welcome(3, head_note_seq=1),
+        "server_ack": frames.ack("c", seq=3),
+        "server_typing": frames.signal(Signal("typing", row.id, row.sender_id, "alice")),
+        "server_presence": frames.signal(Signal("presence", row.id, row.sender_id, "alice", False)),
+        "server_read": frames.signal(Signal("read", row.id, row.sender_id, "alice", 3)),
         "server_assigned": frames.assigned("queued", None),
         "server_token_expiring": frames.token_expiring(row.created_at),
         "server_pong": frames.pong(),
@@ -100,7 +106,10 @@ def test_what_is_read_is_what_is_documented():
         "auth": {"token": "t"},
         "hello": {},
         "message": {"client_id": "c", "message": "m"},
-        "sync": {"since": 0},
+        "note": {"note": "n"},
+        "sync": {"since": 0, "since_note": 0},
+        "typing": {},
+        "read": {"seq": 1},
         "refresh": {"token": "t"},
         "ping": {},
     }

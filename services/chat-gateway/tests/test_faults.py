@@ -7,7 +7,6 @@ import json
 import os
 import time
 import uuid
-from collections.abc import AsyncIterator
 
 import httpx
 import psycopg
@@ -17,7 +16,7 @@ from django.db import connections
 from deploy.embedded.redis import Redis, find_program
 from realtime import hints
 from tests import sockets
-from tests.conftest import DATABASE, POSTGRES, url
+from tests.conftest import DATABASE, POSTGRES
 from tests.server import ChatServer, wait_for
 from tests.sockets import ask, opened, talking
 from tickets.events import TicketEvent
@@ -26,33 +25,11 @@ needs_redis = pytest.mark.skipif(find_program() is None, reason="no Redis here")
 
 
 @pytest.fixture
-async def own_server(world) -> AsyncIterator[ChatServer]:
-    """A server that the test may kill."""
-    server = ChatServer().start()
-    yield server
-    await sockets.close_all()
-    server.stop(9)
-
-
-@pytest.fixture
 def own_redis():
     redis = Redis(find_program() or "")
     redis.start()
     yield redis
     redis.stop()
-
-
-async def test_what_was_acknowledged_is_there_after_kill_9(own_server, ticket, alice):
-    client = await talking(own_server, ticket["id"], alice)
-    for number in range(10):
-        await client.send(type="message", client_id=f"k{number}", message=f"k{number}")
-        acknowledged = await client.next("ack")
-    own_server.stop(9)
-    own_server.start()
-    client = await talking(own_server, ticket["id"], alice)
-    kept = await client.messages(11)
-    assert acknowledged["seq"] == 11
-    assert [m["client_id"] for m in kept[1:]] == [f"k{number}" for number in range(10)]
 
 
 async def test_a_message_whose_ack_was_lost_is_sent_again_and_kept_once(own_server, ticket, alice):
@@ -200,25 +177,6 @@ async def test_while_the_database_is_away_nothing_is_acknowledged_and_nothing_is
     assert (await a.next("ack"))["seq"] == 2
     assert (await b.messages(1))[0]["client_id"] == "x"
     await asyncio.to_thread(wait_for, lambda: httpx.get(f"{server.url}/readyz").status_code == 200)
-
-
-@pytest.mark.long
-async def test_who_does_not_read_is_closed_with_4408(server, ticket, alice):
-    with psycopg.connect(url("chat_owner"), autocommit=True) as connection:
-        connection.execute(
-            """
-            INSERT INTO chat.message (id, ticket_id, seq, sender_id, sender_username, body, created_at)
-            SELECT gen_random_uuid(), %(ticket)s, n, %(user)s, 'alice', repeat('x', 4000), now()
-              FROM generate_series(2, 3000) n
-            """,
-            {"ticket": ticket["id"], "user": alice.id},
-        )
-        connection.execute("UPDATE chat.ticket SET head_seq = 3000 WHERE id = %s", [ticket["id"]])
-    began = time.monotonic()
-    client = await opened(server.chat(ticket["id"], f"?token={alice.token()}&since=0"), max_queue=1, ping_interval=None)
-    await asyncio.sleep(12)  # the point is not to read for longer than the limit
-    assert await client.closed() == 4408
-    assert time.monotonic() - began > 10
 
 
 async def test_hints_that_nobody_hears_cost_latency_only(server, world, ticket, alice):

@@ -110,6 +110,11 @@ def message_parameters(
     }
 
 
+def read_parameters(person: Person, ticket: uuid.UUID, seq: int) -> dict[str, Any]:
+    """For sql.MARK_READ."""
+    return {"ticket": ticket, "user": person.id, "categories": list(person.categories), "seq": seq}
+
+
 def append_message(
     person: Person, ticket_id: uuid.UUID, body: str, client_id: str | None, attachment: uuid.UUID | None = None
 ) -> sql.MessageRow:
@@ -152,13 +157,9 @@ def mark_read(person: Person, ticket_id: uuid.UUID, seq: int) -> Ticket:
     if seq > ticket.head_seq:
         raise Invalid({"seq": ["There is no such message yet."]})
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO chat.read_cursor AS mark (ticket_id, user_id, seq) VALUES (%s, %s, %s)
-            ON CONFLICT (ticket_id, user_id) DO UPDATE SET seq = greatest(mark.seq, excluded.seq)
-            """,
-            [ticket_id, person.id, seq],
-        )
+        cursor.execute(sql.MARK_READ, read_parameters(person, ticket_id, seq))
+        if moved := cursor.fetchone():
+            events.publish_on_commit(events.Signal("read", ticket_id, person.id, person.username, moved[0]))
     events.publish_on_commit(events.TicketEvent(ticket_id, ticket.head_seq))
     return queries.ticket_for(person, ticket_id)
 

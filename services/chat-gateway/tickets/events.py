@@ -1,4 +1,4 @@
-"""What happened to a ticket, told after the commit. The serving process subscribes and wakes sockets (realtime/hub.py)."""
+"""What happens to a ticket. What is committed is told after the commit; the serving process subscribes (realtime/hub.py)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,36 @@ class TicketEvent:
     changed: bool = False
     note_seq: int = 0
 
+    def and_then(self, later: TicketEvent) -> TicketEvent:
+        """Both in one."""
+        return TicketEvent(
+            self.ticket,
+            max(self.seq, later.seq),
+            self.changed or later.changed,
+            max(self.note_seq, later.note_seq),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Told to those who look at the ticket now, and to nobody later; it may be lost.
+
+    `kind`: `typing`, `presence` (`value`: whether they are there), `read` (`value`: up to which message), or `who`, which
+    asks other processes whom they have there.
+    """
+
+    kind: str
+    ticket: uuid.UUID
+    user: uuid.UUID
+    username: str
+    value: int = True
+
 
 # Of no ticket: an agent came, went or has another status. Only open desks look at it.
 AGENTS_CHANGED = TicketEvent(uuid.UUID(int=0), 0, changed=True)
 
-Subscriber = Callable[[TicketEvent], None]
+Event = TicketEvent | Signal
+Subscriber = Callable[[Event], None]
 _subscribers: list[Subscriber] = []
 
 
@@ -35,7 +60,7 @@ def subscribe(subscriber: Subscriber) -> Callable[[], None]:
     return lambda: _subscribers.remove(subscriber)
 
 
-def publish_on_commit(event: TicketEvent) -> None:
+def publish_on_commit(event: Event) -> None:
     def publish() -> None:
         for subscriber in _subscribers:
             subscriber(event)

@@ -72,6 +72,21 @@ SELECT {NOTE_COLUMNS} FROM chat.note
  WHERE ticket_id = %(ticket)s AND seq > %(after)s ORDER BY seq LIMIT %(limit)s
 """  # noqa: S608  a constant of this module
 
+# No row: the mark is there already, or the ticket is gone or not the reader's. Beyond the newest message is the newest.
+MARK_READ = """
+INSERT INTO chat.read_cursor AS mark (ticket_id, user_id, seq)
+SELECT id, %(user)s, least(%(seq)s, head_seq) FROM chat.ticket
+ WHERE id = %(ticket)s AND (learner_id = %(user)s OR category_id = ANY(%(categories)s))
+ON CONFLICT (ticket_id, user_id) DO UPDATE SET seq = excluded.seq WHERE mark.seq < excluded.seq
+RETURNING seq
+"""
+
+READ_MARKS = """
+SELECT mark.user_id, p.username, mark.seq
+  FROM chat.read_cursor mark JOIN published.principal p ON p.user_id = mark.user_id
+ WHERE mark.ticket_id = %(ticket)s
+"""
+
 # One row if the person may act now: active, not erased, the token's generation not outdated, its login not ended.
 PERSON = """
 SELECT p.username, p.permissions,
