@@ -29,6 +29,7 @@ POOL_SIZE = 8
 GETTING_TIMEOUT = 3.0  # seconds to wait for a connection
 STATEMENT_TIMEOUT = 5_000  # milliseconds
 APPENDED_AT_ONCE = 200  # messages
+ASKED_AT_ONCE = 100  # facts about people and tickets
 READ_AT_ONCE = 20  # tickets, a page of each
 # Planning a statement for many anew costs as much as running it, and compiling it far more; a plan is kept with its connection.
 OPTIONS = f"-c statement_timeout={STATEMENT_TIMEOUT} -c plan_cache_mode=force_generic_plan -c jit=off"
@@ -66,6 +67,10 @@ class Store:
         )
         self._appending = Gathering(self._append_all, APPENDED_AT_ONCE)
         self._reading = Gathering(self._read_all, READ_AT_ONCE)
+        # When a network comes back, everybody does. Gathered, their questions cost little and keep no connection waiting.
+        self._knowing = Gathering(self._know_all, ASKED_AT_ONCE)
+        self._looking = Gathering(self._look_at_all, ASKED_AT_ONCE)
+        self._marks = Gathering(self._marks_of_all, ASKED_AT_ONCE)
 
     async def open(self) -> None:
         await self._pool.open(wait=False)
@@ -77,8 +82,23 @@ class Store:
         await self._fetch("SELECT 1", {})
 
     async def person(self, claims: Claims) -> Person | None:
-        rows = await self._fetch(sql.PERSON, people.parameters(claims))
-        return people.from_row(rows[0] if rows else None, claims)
+        return await self._knowing.ask(claims)
+
+    async def _know_all(self, asked: Sequence[Claims]) -> list[Person | None]:
+        parameters = {
+            "users": [claims.user for claims in asked],
+            "generations": [claims.generation for claims in asked],
+            "sessions": [claims.session for claims in asked],
+        }
+        found = {place: columns for place, *columns in await self._fetch(bulk_sql.PERSON_EACH, parameters)}
+        return [people.from_row(found.get(place), claims) for place, claims in enumerate(asked, 1)]
+
+    async def look(self, ticket: uuid.UUID) -> sql.TicketFacts | None:
+        return await self._looking.ask(ticket)
+
+    async def _look_at_all(self, tickets: Sequence[uuid.UUID]) -> list[sql.TicketFacts | None]:
+        found = {facts.id: facts for facts in await self.facts(tickets)}
+        return [found.get(ticket) for ticket in tickets]
 
     async def facts(self, tickets: Collection[uuid.UUID]) -> list[sql.TicketFacts]:
         return await self._fetch_as(sql.TicketFacts, sql.TICKET_FACTS, {"tickets": list(tickets)})
@@ -147,8 +167,7 @@ class Store:
             return rows[0]
         if cause:
             raise cause
-        facts = await self.facts([parameters["ticket"]])
-        raise Refused(facts[0] if facts else None)
+        raise Refused(await self.look(parameters["ticket"]))
 
     async def mark_read(self, person: Person, ticket: uuid.UUID, seq: int) -> int | None:
         """The person's read mark, if that moved it."""
@@ -156,8 +175,12 @@ class Store:
         return rows[0][0] if rows else None
 
     async def read_marks(self, ticket: uuid.UUID) -> list[Signal]:
-        rows = await self._fetch(sql.READ_MARKS, {"ticket": ticket})
-        return [Signal("read", ticket, *row) for row in rows]
+        """How far each of its people has read."""
+        return await self._marks.ask(ticket)
+
+    async def _marks_of_all(self, tickets: Sequence[uuid.UUID]) -> list[list[Signal]]:
+        marks = [Signal("read", *row) for row in await self._fetch(sql.READ_MARKS, {"tickets": list(tickets)})]
+        return [[mark for mark in marks if mark.ticket == ticket] for ticket in tickets]
 
     async def use_connect_ticket(self, secret: str) -> ConnectPass | None:
         """What a connect ticket opens; using it, even too late, is the end of it."""

@@ -43,11 +43,11 @@ class TicketSocket(LiveSocket):
 
     async def check(self) -> None:
         self.changes = self.runtime.hub.changes
-        facts = await self.runtime.store.facts([self.ticket] if self.ticket else [])
-        if not facts or not self.person.may_see(facts[0]):
+        facts = await self.runtime.store.look(self.ticket) if self.ticket else None
+        if facts is None or not self.person.may_see(facts):
             raise Shut(FORBIDDEN)
         if not self.inside:
-            self.facts = facts[0]
+            self.facts = facts
 
     def enter(self) -> None:
         self.runtime.hub.enter(self.facts.id, self)
@@ -79,7 +79,7 @@ class TicketSocket(LiveSocket):
             case frames.Hello():
                 await self._greet(frame)
             case frames.Sync():
-                facts = await self._look()
+                facts = await self.runtime.store.look(self.facts.id) or self.facts
                 self._deliver_from(frame.since, facts.head_seq)
                 if frame.since_note is not None:
                     self._deliver_notes_from(frame.since_note, facts.head_note_seq)
@@ -90,13 +90,10 @@ class TicketSocket(LiveSocket):
                 if moved is not None:
                     self._signal("read", moved)
 
-    async def _look(self) -> TicketFacts:
-        facts = await self.runtime.store.facts([self.facts.id])
-        return facts[0]
-
     async def _greet(self, frame: frames.Hello) -> None:
         """Tells how far the ticket is, starts, and tells who is here and who has read how far."""
-        facts, marks = await self._look(), await self.runtime.store.read_marks(self.facts.id)
+        facts = await self.runtime.store.look(self.facts.id) or self.facts
+        marks = await self.runtime.store.read_marks(facts.id)
         notes = {"head_note_seq": facts.head_note_seq} if self.person.answers(facts) else {}
         await self.tell(frames.welcome(facts.head_seq, **notes))
         self.outbox = self.outbox or Outbox(self.tell)

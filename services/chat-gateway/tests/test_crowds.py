@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
-from itertools import product
+import uuid
 from typing import Any
 
 import psutil
@@ -16,18 +16,33 @@ from tests.conftest import url
 from tests.crowd import Member, joined
 from tests.server import ChatServer
 from tests.sockets import ask, talking
+from tests.world import User
 
 
 @pytest.fixture
-def seats(world, call, category) -> Any:
-    """seats(n): n times a ticket and the token of somebody who may see it, five tickets a person."""
-
-    body = {"category": category[1], "subject": "Help", "message": "It is dark."}
-    tickets = [call(world.user("alice"), "POST", "/tickets/", body).json()["id"] for _ in range(5)]
+def seats(world, category) -> Any:
+    """seats(n): n learners, each with a ticket of their own: its id and their token."""
 
     def seats(count: int) -> list[tuple[str, str]]:
-        tokens = [world.agent(f"agent{n}", category[0], weight=0).token() for n in range(count // 5)]
-        return list(product(tickets, tokens))
+        people = [User(uuid.uuid4(), f"learner-{uuid.uuid4().hex[:12]}") for _ in range(count)]
+        with world.connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO core.principal VALUES (%s, %s, '', true, 0, '{}', '{}', NULL)",
+                [(person.id, person.username) for person in people],
+            )
+        with psycopg.connect(url("chat_owner")) as connection, connection.cursor() as cursor:
+            cursor.executemany(
+                """
+                WITH ticket AS (
+                    INSERT INTO chat.ticket (id, category_id, category_slug, learner_id, learner_username, subject, state, head_seq)
+                    VALUES (%(id)s, %(category)s, %(slug)s, %(id)s, %(name)s, 'Help', 'queued', 1) RETURNING id
+                )
+                INSERT INTO chat.message (id, ticket_id, seq, sender_id, sender_username, body, created_at)
+                SELECT id, id, 1, id, %(name)s, 'It is dark.', now() FROM ticket
+                """,
+                [{"id": p.id, "category": category[0], "slug": category[1], "name": p.username} for p in people],
+            )
+        return [(str(person.id), person.token()) for person in people]
 
     return seats
 

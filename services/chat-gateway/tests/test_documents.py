@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import json
 import re
@@ -84,7 +83,7 @@ def test_what_is_written_fits_what_is_documented():
     written = {
         "server_plain": frames.plain_message(row),
         "server_message": frames.message(row),
-        "server_note": frames.note(NoteRow(**dataclasses.asdict(row))),
+        "server_note": frames.note(NoteRow(1, row.id, None, row.sender_id, "bob", "Hm", row.created_at)),
         "server_welcome": frames.welcome(3, head_note_seq=1),
         "server_ack": frames.ack("c", seq=3),
         "server_typing": frames.signal(Signal("typing", row.id, row.sender_id, "alice")),

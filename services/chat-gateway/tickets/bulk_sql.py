@@ -46,6 +46,17 @@ LATERAL (SELECT {MESSAGE_COLUMNS} FROM chat.message
  ORDER BY place, seq
 """  # noqa: S608  a constant of this module
 
+# PERSON for many.
+PERSON_EACH = """
+SELECT place, p.username, p.permissions,
+       ARRAY(SELECT a.category_id FROM published.support_agent a WHERE a.user_id = p.user_id) AS categories
+  FROM unnest(%(users)s::uuid[], %(generations)s::int[], %(sessions)s::uuid[]) WITH ORDINALITY
+       AS asked (user_id, generation, session_id, place)
+  JOIN published.principal p ON p.user_id = asked.user_id
+ WHERE p.is_active AND p.erased_at IS NULL AND p.generation <= asked.generation
+   AND NOT EXISTS (SELECT FROM published.ended_session e WHERE e.session_id = asked.session_id)
+"""
+
 
 def columns(messages: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """The parameters of APPEND_MESSAGES from those of APPEND_MESSAGE."""

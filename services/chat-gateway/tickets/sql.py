@@ -82,9 +82,9 @@ RETURNING seq
 """
 
 READ_MARKS = """
-SELECT mark.user_id, p.username, mark.seq
+SELECT mark.ticket_id, mark.user_id, p.username, mark.seq
   FROM chat.read_cursor mark JOIN published.principal p ON p.user_id = mark.user_id
- WHERE mark.ticket_id = %(ticket)s
+ WHERE mark.ticket_id = ANY(%(tickets)s)
 """
 
 # One row if the person may act now: active, not erased, the token's generation not outdated, its login not ended.
