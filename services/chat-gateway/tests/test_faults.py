@@ -101,13 +101,14 @@ async def test_without_redis_one_process_serves(world, ticket, alice, bob):
 
 
 @needs_redis
-async def test_an_idle_subscription_outlives_the_defaults_of_redis_py(own_redis, ticket):
+async def test_an_idle_subscription_outlives_the_defaults_of_redis_py(own_redis, monkeypatch):
+    monkeypatch.setattr(hints, "PROBE_AFTER", 0.2)
     heard: asyncio.Queue[TicketEvent] = asyncio.Queue()
 
     async def on_gap() -> None:
         pass
 
-    listener = hints.Hints(own_redis.url, heard.put_nowait, on_gap, probe_after=0.2)
+    listener = hints.Hints(own_redis.url, heard.put_nowait, on_gap)
     speaker = hints.Hints(own_redis.url, heard.put_nowait, on_gap)
     tasks = [asyncio.create_task(listener.listen_forever()), asyncio.create_task(speaker.publish_forever())]
     await asyncio.sleep(1.5)  # several rounds of silence, ping, pong
