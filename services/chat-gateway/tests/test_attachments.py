@@ -14,6 +14,7 @@ import pytest
 from django.conf import settings
 
 from tests.conftest import url
+from tests.server import wait_for
 from tickets import attachments, erasure, files
 from tickets.models import Attachment
 
@@ -193,6 +194,19 @@ def test_a_closed_ticket_takes_no_file(call, post_file, alice, ticket):
     before = all_files()
     answer = post_file(alice, ticket)
     assert (answer.status_code, answer.json()["code"]) == (409, "ticket_closed")
+    assert all_files() == before
+
+
+def test_a_ticket_that_is_closed_while_a_file_comes_takes_none(post_file, alice, ticket):
+    before = all_files()
+    looking = psycopg.connect(url("chat"), autocommit=True)
+    with looking, psycopg.connect(url("chat")) as closing, ThreadPoolExecutor() as thread:
+        closing.execute("UPDATE chat.ticket SET state = 'closed', closed_at = now() WHERE id = %s", [ticket["id"]])
+        answer = thread.submit(in_thread, post_file, alice, ticket)
+        waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        wait_for(lambda: answer.done() or looking.execute(waiting).fetchone() is not None, seconds=10)
+        closing.commit()
+    assert (answer.result().status_code, answer.result().json()["code"]) == (409, "ticket_closed")
     assert all_files() == before
 
 
