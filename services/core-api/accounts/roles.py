@@ -24,6 +24,7 @@ ROLES: dict[str, list[str]] = {
         *_editing("courses", "category", "tag", "course", "section", "lesson", "bundle"),
         *_viewing("media", "videoasset", "package", "caption", "attachment"),
         *_viewing("learning", "courseprogress", "lessonprogress", "certificate", "review"),
+        "published.view_upload",
         *("learning.change_certificate", "learning.change_review"),  # revoke the one, hide the other
     ],
     "support_agent": ["support.answer", "support.see_purchases"],

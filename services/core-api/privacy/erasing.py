@@ -46,6 +46,7 @@ KEPT = {
     "learning.Enrolment.user": "an order line has its enrolment; it is ended",
     "media.VideoAsset.uploaded_by": "the course needs the video; the uploader is an id without a name",
     "published.PlaybackSession.user": "stream-gateway's, which erases its own",
+    "published.Upload.owner": "as well",
 }
 
 

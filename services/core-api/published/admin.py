@@ -8,8 +8,9 @@ from typing import Any, cast
 from django.conf import settings
 from django.contrib import admin, messages
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,8 +19,8 @@ from config.confirmation import ReasonForm, confirmed
 from config.ids import earliest_uuid7
 from config.model_admin import ReadOnlyModelAdmin
 from published.actions import do_end_playback
-from published.models import PlaybackSession
-from published.queries import watermark_owner
+from published.models import PlaybackSession, Upload
+from published.queries import said, watermark_owner
 
 
 class PlayingNow(admin.SimpleListFilter):
@@ -86,12 +87,7 @@ class PlaybackSessionAdmin(ReadOnlyModelAdmin):
         return queryset.filter(pk=found.playback_id), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if not _published():
-            messages.warning(
-                request, "stream-gateway has published no playback sessions yet: its migrations have not been run here."
-            )
-            return HttpResponseRedirect(reverse("admin:index"))
-        return super().changelist_view(request, extra_context)
+        return _missing(request, "playback_session") or super().changelist_view(request, extra_context)
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("published.change_playbacksession")
@@ -108,11 +104,63 @@ class PlaybackSessionAdmin(ReadOnlyModelAdmin):
         return f"{self.described(playback)}: ended." if done else f"{self.described(playback)}: it was over already."
 
 
-def _published() -> bool:
+class UploadState(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("coming", "Coming"), ("whole", "Whole, in no lesson"), ("taken", "A lesson's video")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Upload]) -> QuerySet[Upload]:
+        chosen = {
+            "coming": Q(finished_at__isnull=True),
+            "whole": Q(finished_at__isnull=False, taken_at__isnull=True),
+            "taken": Q(taken_at__isnull=False),
+        }.get(self.value() or "")
+        return queryset if chosen is None else queryset.filter(chosen)
+
+
+class UploadAdmin(ReadOnlyModelAdmin):
+    """What people upload for lessons. How far an unfinished one is stands with stream-gateway's file alone."""
+
+    list_display = ("owner", "file", "megabytes", "state", "created_at", "finished_at", "taken_at")
+    fields = ("id", *list_display)
+    list_filter = (UploadState,)
+    list_select_related = ("owner",)
+    search_fields = ("owner__username", "owner__email")
+    search_ids = ("pk", "owner")
+    search_help_text = "A person, or an id: of an upload, which is also that of the video that it became."
+    ordering = ("-id",)  # version 7: newest first, by the primary key
+
+    @admin.display(description="file")
+    def file(self, upload: Upload) -> str:
+        return said(upload.metadata).get("said_filename", "")
+
+    @admin.display(description="size", ordering="size")
+    def megabytes(self, upload: Upload) -> str:
+        return filesizeformat(upload.size)
+
+    @admin.display(description="state")
+    def state(self, upload: Upload) -> str:
+        if upload.taken_at:
+            return "a lesson's video"
+        return "whole, in no lesson" if upload.finished_at else "coming"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return _missing(request, "upload") or super().changelist_view(request, extra_context)
+
+
+def _missing(request: HttpRequest, view: str) -> HttpResponse | None:
+    """The way back, where stream-gateway's view is not there."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('stream_published.playback_session') IS NOT NULL")
-        return bool(cursor.fetchone()[0])
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [f"stream_published.{view}"])
+        if cursor.fetchone()[0]:
+            return None
+    what = view.replace("_", " ")
+    messages.warning(request, f"stream-gateway has published no {what}s yet: its migrations have not been run here.")
+    return HttpResponseRedirect(reverse("admin:index"))
 
 
 if settings.ON_POSTGRES:
     admin.site.register(PlaybackSession, PlaybackSessionAdmin)
+    admin.site.register(Upload, UploadAdmin)

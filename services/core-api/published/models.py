@@ -30,3 +30,24 @@ class PlaybackSession(models.Model):
 
     def __str__(self) -> str:
         return str(self.playback_id)
+
+
+class Upload(models.Model):
+    """`stream_published.upload`: what somebody is uploading, or has uploaded for a lesson to take. PostgreSQL only."""
+
+    id = models.UUIDField(primary_key=True)
+    owner = models.ForeignKey(
+        "accounts.User", on_delete=models.DO_NOTHING, db_column="owner", db_constraint=False, related_name="+"
+    )
+    size = models.BigIntegerField()
+    finished_at = models.DateTimeField(null=True)
+    taken_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    metadata = models.TextField()
+
+    class Meta:
+        managed = False
+        db_table = 'stream_published"."upload'  # as above
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -102,12 +102,12 @@ def _uploads(user: User) -> Iterator[dict[str, Any]]:
             [user.pk],
         )
         for number, size, began, finished, used, metadata in cursor.fetchall():
-            yield {"id": number, "size": size, "began_at": began, "finished_at": finished, "used_at": used} | _said(
+            yield {"id": number, "size": size, "began_at": began, "finished_at": finished, "used_at": used} | said(
                 metadata
             )
 
 
-def _said(metadata: str) -> dict[str, str]:
+def said(metadata: str) -> dict[str, str]:
     """Upload-Metadata of tus: pairs of a key and a value in Base64."""
     pairs = (pair.strip().partition(" ") for pair in metadata.split(",") if pair.strip())
     return {f"said_{key}": b64decode(value).decode(errors="replace") for key, _, value in pairs}

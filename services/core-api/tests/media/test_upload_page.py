@@ -42,3 +42,5 @@ def test_every_part_that_the_script_names_is_on_the_page():
     named = [line.split('"')[1] for line in script.splitlines() if "getElementById" in line]
     assert named
     assert [name for name in named if f'id="{name}"' not in page] == []
+    assert "Upload-Expires" in script  # how long an upload is kept is the gateway's to say (LECTERN_UPLOAD_EXPIRY)
+    assert "days" not in page

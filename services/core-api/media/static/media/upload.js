@@ -16,6 +16,7 @@ const RETRY_AFTER = [0, 1000, 3000, 5000, 10000, 20000, 30000]; // ms; a gateway
 
 let token = null;
 let upload = null;
+let expires = null; // when the gateway gives it up, unless more comes
 
 function say(text, bad = false) {
   said.textContent = text;
@@ -44,6 +45,10 @@ function megabytes(bytes) {
   return (bytes / 1024 / 1024).toFixed(1);
 }
 
+function kept() {
+  return expires ? `What has come is kept until ${expires.toLocaleString()}` : "What has come is kept";
+}
+
 function working(busy) {
   send.disabled = file.disabled = busy;
   pause.hidden = !busy;
@@ -59,7 +64,7 @@ function failed(error) {
     if (error.originalRequest && !answer) why = "The connection was lost.";
   }
   if (answer && answer.getStatus() === 401) token = null;
-  say(`${why} What has come is kept: press Upload to go on.`, true);
+  say(`${why} ${kept()}: press Upload to go on.`, true);
 }
 
 async function begin() {
@@ -75,6 +80,10 @@ async function begin() {
     removeFingerprintOnSuccess: true,
     metadata: { filename: chosen.name, filetype: chosen.type },
     onBeforeRequest: async (request) => request.setHeader("Authorization", await freshToken()),
+    onAfterResponse: (request, answer) => {
+      const until = answer.getHeader("Upload-Expires");
+      if (until) expires = new Date(until);
+    },
     onProgress: (sent, all) => {
       bar.hidden = false;
       bar.value = all ? sent / all : 1;
@@ -116,5 +125,5 @@ send.addEventListener("click", () => begin().catch(failed));
 pause.addEventListener("click", () => {
   upload.abort();
   working(false);
-  say("Paused. Press Upload to go on, also after closing this page: choose the same file again.");
+  say(`Paused. ${kept()}: press Upload to go on, also after closing this page, with the same file.`);
 });
