@@ -22,7 +22,7 @@ def main() -> None:
 
     logs.configure(settings.log_level)
     uvicorn.run(
-        "stream_gateway.app:create_app",
+        "stream_gateway.app:served",
         factory=True,
         host=settings.host,
         port=settings.port,

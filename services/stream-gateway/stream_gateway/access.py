@@ -186,9 +186,8 @@ async def may_have_bytes(
     """The session, if its cookie or its person asks and nothing has ended. Raises Problem: 401, 403, 404, 409."""
     if not cookie and not claims:
         raise Problem(problems.NOT_AUTHENTICATED)
-    secret = cookie_hash(cookie)
-    key = (playback, secret, claims and (claims.user, claims.generation, claims.session))
-    decide = partial(_decide, database, playback, secret, claims)
+    key = (playback, cookie, claims and (claims.user, claims.generation, claims.session))
+    decide = partial(_decide, database, playback, cookie, claims)
     return await yes(cache, key, decide)
 
 
@@ -228,7 +227,7 @@ async def may_end(database: Database, playback: UUID, cookie: str | None, claims
     if not cookie and not claims:
         raise Problem(problems.NOT_AUTHENTICATED)
     try:
-        await _decide(database, playback, cookie_hash(cookie), claims)
+        await _decide(database, playback, cookie, claims)
     except Problem as problem:
         if problem.kind not in (problems.ACCESS_ENDED, problems.PLAYBACK_SUPERSEDED):
             raise
@@ -241,8 +240,8 @@ async def yes(cache: YesCache[Playback], key: Hashable, decide: Callable[[], Awa
     return answer
 
 
-async def _decide(database: Database, playback: UUID, secret: bytes | None, claims: Claims | None) -> Playback:
-    row = await database.each(DECIDE, {"playback": playback, "cookie": secret, **_token(claims)})
+async def _decide(database: Database, playback: UUID, cookie: str | None, claims: Claims | None) -> Playback:
+    row = await database.each(DECIDE, {"playback": playback, "cookie": cookie_hash(cookie), **_token(claims)})
     verdict = row["verdict"] if row else "not_found"
     metrics.DECISIONS.labels(verdict).inc()
     if verdict == "access_lost":

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from stream_gateway import logs, problems
@@ -50,6 +51,11 @@ def create_app(gateway: Gateway | None = None) -> FastAPI:
         app.add_middleware(CrossOrigin, origins=held.settings.allowed_origins)
     app.add_middleware(logs.Requests)
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(held.settings.trusted_proxies))
-    if held.settings.delivery == "accel":
-        app.add_middleware(Files, gateway=held)
     return app
+
+
+def served(gateway: Gateway | None = None) -> ASGIApp:
+    """What is run: the quick way of files.py stands before the framework, whose own layers cost as much as the decision."""
+    app = create_app(gateway)
+    held: Gateway = app.state.gateway
+    return Files(app, held) if held.settings.delivery == "accel" else app

@@ -32,7 +32,7 @@ class NotOrdinary(Exception):
 
 
 class Files:
-    """ASGI middleware around everything else. Only where nginx sends the bytes: `direct` is for developing."""
+    """ASGI application around everything else. Only where nginx sends the bytes: `direct` is for developing."""
 
     def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
         self.app, self.gateway = app, gateway

@@ -19,7 +19,7 @@ from contract.vectors import SigningKeys
 from world import Lesson, Person, World
 
 from deploy.embedded.databases import ROLES, database_url, make_database
-from stream_gateway.app import create_app
+from stream_gateway.app import served
 from stream_gateway.gateway import Gateway
 from stream_gateway.migrate import migrate
 from stream_gateway.settings import Settings
@@ -118,7 +118,7 @@ class Client(httpx.AsyncClient):
     """Calls one gateway in this process; keeps cookies as a browser does."""
 
     def __init__(self, gateway: Gateway) -> None:
-        transport = httpx.ASGITransport(create_app(gateway), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(served(gateway), raise_app_exceptions=False)
         super().__init__(transport=transport, base_url=gateway.settings.public_url)
         self.gateway = gateway
 
