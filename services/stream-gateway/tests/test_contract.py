@@ -11,12 +11,13 @@ from fastapi.routing import APIRoute
 from world import Lesson, Person
 
 from stream_gateway import logs
+from stream_gateway.app import create_app
 
 
 def routes(client: Client) -> list[APIRoute]:
     """Every route that the application answers, also those inside included routers."""
     found: list[APIRoute] = []
-    waiting: list[Any] = list(client._transport.app.routes)  # type: ignore[attr-defined]  # httpx' ASGITransport has it
+    waiting: list[Any] = list(create_app(client.gateway).routes)
     while waiting:
         route = waiting.pop()
         nested = getattr(getattr(route, "original_router", None), "routes", None)
