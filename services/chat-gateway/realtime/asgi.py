@@ -16,6 +16,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  after 
 from django.urls import path, re_path  # noqa: E402  after Django is set up
 
 from realtime.bodies import Handler  # noqa: E402  after Django is set up
+from realtime.desk_socket import DeskSocket  # noqa: E402  after Django is set up
 from realtime.http import Operations, Receive, RequestLog, Send  # noqa: E402  after Django is set up
 from realtime.runtime import running  # noqa: E402  after Django is set up
 from realtime.sockets import NoSuchSocket  # noqa: E402  after Django is set up
@@ -40,6 +41,7 @@ application = ProtocolTypeRouter(
             URLRouter(
                 [
                     path("ws/chat/<str:ticket>/", TicketSocket.as_asgi()),
+                    path("ws/desk/", DeskSocket.as_asgi()),
                     re_path("", NoSuchSocket.as_asgi()),
                 ]
             )

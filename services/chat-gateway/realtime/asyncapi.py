@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, fields
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from drf_spectacular.drainage import get_override
+from rest_framework import serializers
 
 from realtime import frames, handshake
+from tickets.serializers import AgentSerializer, QueueSerializer, TicketSerializer
 
 TEXT = {"type": "string"}
 SEQ = {"type": "integer", "minimum": 0}
@@ -88,8 +91,14 @@ def schema(kind: str | None, declared: dict[str, Any], optional: set[str]) -> di
 
 def incoming(kind: str, shape: type[frames.Incoming]) -> dict[str, Any]:
     hints = frames.hints(shape)
-    properties = {f.name: TEXT if hints[f.name] in {str, str | None} else SEQ for f in fields(shape)}
+    properties = {f.name: value(hints[f.name]) for f in fields(shape)}
     return schema(kind, properties, {f.name for f in fields(shape) if f.default is not MISSING})
+
+
+def value(expected: object) -> dict[str, Any]:
+    if get_origin(expected) is Literal:
+        return {"enum": list(get_args(expected))}
+    return TEXT if expected in {str, str | None} else SEQ
 
 
 def messages() -> dict[str, dict[str, Any]]:
@@ -107,9 +116,73 @@ def messages() -> dict[str, dict[str, Any]]:
     return found
 
 
+def shape_of(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
+    """The properties of what a REST serializer writes."""
+    return {name: written(field) for name, field in serializer.fields.items()}
+
+
+def written(field: Any) -> dict[str, Any]:
+    """The JSON schema of one field's value."""
+    match field:
+        case serializers.ChoiceField():
+            found: dict[str, Any] = {"enum": [*field.choices, *([None] if field.allow_null else [])]}
+        case serializers.UUIDField():
+            found = UUID
+        case serializers.DateTimeField():
+            found = TIME
+        case serializers.IntegerField():
+            found = {"type": "integer"}
+        case serializers.ListField():
+            found = {"type": "array", "items": written(field.child)}
+        case serializers.SerializerMethodField():
+            found = written(get_override(getattr(field.parent, str(field.method_name)), "field"))
+        case serializers.Serializer():
+            found = schema(None, shape_of(field), set())
+        case _:
+            found = TEXT
+    if field.allow_null and "type" in found:
+        found = found | {"type": [found["type"], "null"]}
+    return found | ({"description": str(field.help_text)} if field.help_text else {})
+
+
+AGENT = shape_of(AgentSerializer())
+# The desk's frames out. What REST gives, too, has its shape from there.
+DESK: dict[str, tuple[str, dict[str, Any]]] = {
+    "welcome": ("Answers hello: oneself, as GET /agents/me/. Everything that the desk shows follows.", AGENT),
+    "ticket": (
+        "A ticket that the desk shows, new or changed, as REST gives it: one's own open ones, and of each of one's "
+        "categories the first 50 that wait.",
+        shape_of(TicketSerializer()),
+    ),
+    "gone": (
+        "The desk shows this ticket no more: it is closed, somebody else's, or not among the first.",
+        {"id": UUID},
+    ),
+    "queue": (
+        "How many tickets wait in each of one's categories.",
+        {"categories": {"type": "array", "items": schema(None, shape_of(QueueSerializer()), set())}},
+    ),
+    "agents": (
+        "Who else answers one's categories (for leads: everybody), as GET /agents/.",
+        {"agents": {"type": "array", "items": schema(None, AGENT, set())}},
+    ),
+} | {kind: OUTGOING[kind] for kind in ("token_expiring", "pong", "error")}
+
+
+def desk_messages() -> dict[str, dict[str, Any]]:
+    found = {
+        f"desk_client_{kind}": {"name": kind, "summary": shape.__doc__, "payload": incoming(kind, shape)}
+        for kind, shape in frames.INCOMING_DESK.items()
+    }
+    for kind, (summary, properties) in DESK.items():
+        payload = schema(kind, properties, OPTIONAL.get(kind, set()))
+        found[f"desk_server_{kind}"] = {"name": kind, "summary": summary, "payload": payload}
+    return found
+
+
 def document() -> dict[str, Any]:
     parts = urlsplit(settings.PUBLIC_URL)
-    names = list(messages())
+    names, desk = list(messages()), desk_messages()
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Lectern support chat, live", "version": "1", "description": description()},
@@ -118,21 +191,28 @@ def document() -> dict[str, Any]:
             "ticket": {
                 "address": "/ws/chat/{ticket_id}/",
                 "parameters": {"ticket_id": {"description": "the ticket's id"}},
-                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
-            }
+                "messages": references(names),
+            },
+            "desk": {"address": "/ws/desk/", "messages": references(list(desk))},
         },
         "operations": {
-            "send": operation("receive", [name for name in names if name.startswith("client_")]),
-            "deliver": operation("send", [name for name in names if name.startswith("server_")]),
+            "send": operation("receive", "ticket", [name for name in names if name.startswith("client_")]),
+            "deliver": operation("send", "ticket", [name for name in names if name.startswith("server_")]),
+            "send_desk": operation("receive", "desk", [name for name in desk if name.startswith("desk_client_")]),
+            "deliver_desk": operation("send", "desk", [name for name in desk if name.startswith("desk_server_")]),
         },
-        "components": {"messages": messages()},
+        "components": {"messages": messages() | desk},
     }
 
 
-def operation(action: str, names: list[str]) -> dict[str, Any]:
+def references(names: list[str]) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/messages/{name}"} for name in names}
+
+
+def operation(action: str, channel: str, names: list[str]) -> dict[str, Any]:
     """`action` is the server's own, as AsyncAPI 3 has it."""
-    references = [{"$ref": f"#/channels/ticket/messages/{name}"} for name in names]
-    return {"action": action, "channel": {"$ref": "#/channels/ticket"}, "messages": references}
+    spoken = [{"$ref": f"#/channels/{channel}/messages/{name}"} for name in names]
+    return {"action": action, "channel": {"$ref": f"#/channels/{channel}"}, "messages": spoken}
 
 
 def description() -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import orjson
 
@@ -89,7 +89,19 @@ class Ping:
     """Answered by `pong`."""
 
 
-Incoming = Auth | Hello | SendMessage | SendNote | Sync | Typing | Read | Refresh | Ping
+@dataclass(frozen=True, slots=True)
+class HelloDesk:
+    """Starts the desk, or starts it anew. Answered by `welcome`, then by everything that the desk shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Whether the agent is there. It counts for as long as the socket is open, and a minute longer."""
+
+    status: Literal["online", "away", "offline"]
+
+
+Incoming = Auth | Hello | SendMessage | SendNote | Sync | Typing | Read | Refresh | Ping | HelloDesk | Status
 INCOMING: dict[str, type[Incoming]] = {
     "auth": Auth,
     "hello": Hello,
@@ -98,6 +110,13 @@ INCOMING: dict[str, type[Incoming]] = {
     "sync": Sync,
     "typing": Typing,
     "read": Read,
+    "refresh": Refresh,
+    "ping": Ping,
+}
+INCOMING_DESK: dict[str, type[Incoming]] = {
+    "auth": Auth,
+    "hello": HelloDesk,
+    "status": Status,
     "refresh": Refresh,
     "ping": Ping,
 }
@@ -139,6 +158,9 @@ def _check(kind: object, name: str, value: object, expected: object) -> None:
     if expected in {str, str | None}:
         if not isinstance(value, str):
             raise BadFrame(f"{kind}: {name} is a text.")
+    elif choices := get_args(expected) if get_origin(expected) is Literal else ():
+        if value not in choices:
+            raise BadFrame(f"{kind}: {name} is one of {', '.join(choices)}.")
     elif type(value) is not int or not 0 <= value <= LARGEST_SEQ:
         raise BadFrame(f"{kind}: {name} is a message's seq, 0 or more.")
 

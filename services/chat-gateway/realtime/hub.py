@@ -49,6 +49,7 @@ class Hub:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.tell_others: Callable[[Event], None] = lambda _event: None  # one process, unless there is Redis
+        self.tell_desks: Callable[[Event], None] = lambda _event: None
         self._sockets: dict[uuid.UUID, dict[Socket, None]] = {}  # of each person, the oldest first
         self._rooms: dict[uuid.UUID, set[Listener]] = {}
         self.changes = 0  # of tickets' states, agents and categories, as far as they were heard of
@@ -98,7 +99,9 @@ class Hub:
         """This process committed a message: its own sockets need not read it back."""
         for listener in self._rooms.get(ticket, ()):
             listener.hand(row)
-        self.tell_others(TicketEvent(ticket, row.seq))
+        event = TicketEvent(ticket, row.seq)
+        self.tell_desks(event)
+        self.tell_others(event)
 
     def announce(self, event: Event) -> None:
         """Something happened in this process (it is committed, if it is to stay)."""
@@ -126,6 +129,7 @@ class Hub:
         return True
 
     def _spread(self, event: Event) -> None:
+        self.tell_desks(event)
         room = self._rooms.get(event.ticket, ())
         if isinstance(event, Signal):
             for listener in room:

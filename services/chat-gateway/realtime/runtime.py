@@ -13,6 +13,7 @@ from django.db import Error as DjangoDatabaseError
 from django.db import connections
 
 from realtime import metrics
+from realtime.desk_feed import DeskFeed
 from realtime.freshness import ChangeListener, YesCache
 from realtime.hints import Hints
 from realtime.hub import Hub
@@ -52,15 +53,19 @@ class Runtime:
         self.hints = Hints(settings.REDIS_URL, self.hub.hint, self.sweep) if settings.REDIS_URL else None
         if self.hints:
             self.hub.tell_others = self.hints.tell
+        self.desks = DeskFeed()
+        self.hub.tell_desks = self.desks.heard
         self.people: YesCache[Person] = YesCache()
         self.changes = ChangeListener(settings.DATABASE_URL, [self.people], self._access_changed)
         self.erasures = Sweep("erasures", erase_pending, settings.ERASURE_SWEEP)
+        self.housekeeping = Sweep("housekeeping", self._keep_house, SWEEP_EVERY)
         self.draining = False
 
     def _access_changed(self, user: str) -> None:
         """By core's notification; or (empty) the listener is connected anew, so PostgreSQL may have been restarted."""
         self.hub.access_changed(user)
         self.erasures.wake()
+        self.housekeeping.wake()  # who answers what may be another
         if not user:
             self.hub.spawn(asyncio.to_thread(discard_broken_connections))
 
@@ -83,15 +88,17 @@ class Runtime:
 
     async def sweep(self) -> None:
         """Makes up for what was not heard of."""
+        self.desks.wake()
         await self.hub.sweep()
         metrics.HINTS_CONNECTED.set(bool(self.hints and self.hints.connected))
 
-    async def housekeeping(self) -> None:
+    async def _keep_house(self) -> None:
         """Agents with an open socket are there; waiting tickets find an agent, those of absent ones another."""
-        if agents := self.hub.agents():
-            await self.store.renew_leases(agents, assignment.LEASE)
-        await assign_waiting()
-        await self.store.delete_stale_connect_tickets()
+        with contextlib.suppress(*OUTAGE, DjangoDatabaseError):
+            if agents := self.hub.agents():
+                await self.store.renew_leases(agents, assignment.LEASE)
+            await assign_waiting()
+            await self.store.delete_stale_connect_tickets()
 
     async def drain(self) -> None:
         """Not ready any more; closes every socket with 1012, many of them spread over some seconds."""
@@ -113,7 +120,8 @@ async def running() -> AsyncIterator[Runtime]:
         runtime.verifier.keep_fresh,
         runtime.changes.run,
         lambda: _repeat(runtime.sweep),
-        lambda: _repeat(runtime.housekeeping),
+        runtime.desks.run,
+        runtime.housekeeping.run,
         runtime.erasures.run,
         Sweep("attachments", clean_up_attachments, CLEAN_UP_EVERY).run,
     ]

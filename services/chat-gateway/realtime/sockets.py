@@ -31,6 +31,7 @@ from realtime.runtime import Runtime
 from realtime.store import OUTAGE, ConnectPass
 from realtime.verifier import Claims, KeysUnavailable, TokenInvalid
 from tickets.people import Person
+from tickets.permissions import AUTHENTICATED
 
 AUTH_WITHIN = 5.0  # seconds for the first frame to bring a token
 SEND_WITHIN = 10.0  # seconds for one frame to leave
@@ -52,6 +53,7 @@ class Shut(Exception):
 class LiveSocket(AsyncWebsocketConsumer):
     """One connection. What a kind of socket adds are the methods below "what each kind of socket says"."""
 
+    permission: ClassVar[str] = AUTHENTICATED  # what it needs at least; `check` decides
     incoming: ClassVar[Mapping[str, type[frames.Incoming]]]  # the typed frames that it takes
     person: Person
     claims: Claims

@@ -35,19 +35,19 @@ def test_the_table_names_every_route_with_its_permission():
         for method in view.http_method_names
         if hasattr(view, method) and method not in ("head", "options")
     }
-    declared |= {("SOCKET", table.plain(f"/{path}")): "authenticated" for path in socket_routes()}
+    declared |= {("SOCKET", table.plain(f"/{path}")): permission for path, permission in socket_routes()}
     assert table.differences("chat", declared) == []
 
 
 def socket_routes():
-    """The addresses that asgi.py routes to sockets, but for the last, which refuses all others."""
+    """The addresses that asgi.py routes to sockets, and what each needs; but for the last, which refuses all others."""
     from channels.routing import URLRouter
 
     from realtime.asgi import application
 
     inner = application.application_mapping["websocket"].app
     assert isinstance(inner, URLRouter)
-    return [str(route.pattern) for route in inner.routes if str(route.pattern)]
+    return [(str(r.pattern), r.callback.consumer_class.permission) for r in inner.routes if str(r.pattern)]
 
 
 def someone(world, role):
@@ -80,7 +80,7 @@ def test_another_persons_ticket_is_not_there(call, upload, world, alice, bob, ca
     assert ask(call, owner, line, hers).status_code not in (401, 403, 404)
 
 
-@pytest.mark.parametrize("line", SOCKETS, ids=lambda line: line.route)
+@pytest.mark.parametrize("line", [line for line in SOCKETS if line.object], ids=lambda line: line.route)
 async def test_sockets_let_nobody_in_but_the_tickets_own(server, world, alice, ticket, line):
     unknown = str(uuid.uuid4())
     for role in table.NOBODY_KNOWN:
@@ -92,6 +92,20 @@ async def test_sockets_let_nobody_in_but_the_tickets_own(server, world, alice, t
     hers = await opened(address(server, line, ticket["id"], alice), "chat.v1")
     await hers.send(type="hello", since=0)
     assert (await hers.next())["type"] == "welcome"
+
+
+@pytest.mark.parametrize("line", [line for line in SOCKETS if not line.object], ids=lambda line: line.route)
+async def test_sockets_let_in_the_roles_that_the_table_names(server, world, line):
+    for role in (*table.NOBODY_KNOWN, *table.ROLES):
+        client = await opened(address(server, line, "", someone(world, role)), "chat.v1")
+        if line.lets_through(role):
+            await client.send(type="hello")
+            assert (await client.next())["type"] == "welcome", role
+        elif role == "anonymous":
+            await client.send(type="hello")  # where a token is waited for
+            assert await client.closed() == NOT_AUTHENTICATED
+        else:
+            assert await client.closed() == (NOT_AUTHENTICATED if role in table.NOBODY_KNOWN else FORBIDDEN), role
 
 
 async def closed(server, line, ticket, user):

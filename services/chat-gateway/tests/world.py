@@ -163,7 +163,8 @@ class World:
         return order
 
     def shrink(self, user: User, statement: str) -> None:
-        """Runs `statement` (its parameter: the user's id) and notifies, in one transaction, as core's triggers do."""
+        """Runs `statement` (its parameter: the user's id) and notifies, in one transaction, as core's triggers do. (They do
+        so, too, when an agent gains something.)"""
         with self.connection.transaction():
             self.connection.execute(statement, [user.id])
             self.connection.execute("SELECT pg_notify('access_changed', %s)", [str(user.id)])
@@ -173,6 +174,12 @@ class World:
 
     def take_categories(self, user: User) -> None:
         self.shrink(user, "DELETE FROM core.support_agent WHERE user_id = %s")
+
+    def give_category(self, user: User, category: uuid.UUID) -> None:
+        self.shrink(user, f"INSERT INTO core.support_agent SELECT %s, '{category}', 1, 5")
+
+    def take_permissions(self, user: User) -> None:
+        self.shrink(user, "UPDATE core.principal SET permissions = '{}' WHERE user_id = %s")
 
     def end_session(self, user: User) -> None:
         session = str(user.session)

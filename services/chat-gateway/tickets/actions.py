@@ -71,6 +71,7 @@ def create_ticket(person: Person, new: NewTicket) -> Ticket:
                 order_id=new.order,
             )
             append_message(person, ticket.id, new.message, new.client_id)
+            events.publish_on_commit(events.TicketEvent(ticket.id, 1, changed=True))  # to desks, which know it not yet
     except IntegrityError as error:
         if not is_repeated(error):
             raise
@@ -160,7 +161,6 @@ def mark_read(person: Person, ticket_id: uuid.UUID, seq: int) -> Ticket:
         cursor.execute(sql.MARK_READ, read_parameters(person, ticket_id, seq))
         if moved := cursor.fetchone():
             events.publish_on_commit(events.Signal("read", ticket_id, person.id, person.username, moved[0]))
-    events.publish_on_commit(events.TicketEvent(ticket_id, ticket.head_seq))
     return queries.ticket_for(person, ticket_id)
 
 

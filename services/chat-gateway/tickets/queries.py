@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
@@ -129,20 +130,20 @@ SELECT p.user_id AS id, p.username, p.name,
   LEFT JOIN published.support_agent a ON a.user_id = p.user_id
   LEFT JOIN published.support_category c ON c.category_id = a.category_id
   LEFT JOIN chat.agent_status s ON s.user_id = p.user_id
- WHERE (p.user_id = %(user)s) IS TRUE OR (%(user)s::uuid IS NULL AND a.user_id IS NOT NULL)
+ WHERE p.user_id = ANY(%(also)s) OR %(everybody)s AND a.user_id IS NOT NULL
  GROUP BY p.user_id, p.username, p.name, s.status, s.lease_until
  ORDER BY p.username
 """
 
 
-def agents(user: uuid.UUID | None = None) -> list[dict[str, Any]]:
-    """Every agent: whether they are there, their load and what they answer. Or one person, who may answer nothing yet."""
+def agents(also: Sequence[uuid.UUID] = (), *, everybody: bool = True) -> list[dict[str, Any]]:
+    """Every agent: whether they are there, their load and what they answer. `also`: people who may answer nothing yet."""
     with connection.cursor() as cursor:
-        cursor.execute(AGENTS, {"user": user})
-        return _dicts(cursor)
+        cursor.execute(AGENTS, {"also": list(also), "everybody": everybody})
+        return dicts(cursor)
 
 
-def _dicts(cursor: Any) -> list[dict[str, Any]]:
+def dicts(cursor: Any) -> list[dict[str, Any]]:
     names = [column.name for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -161,8 +162,8 @@ def assignments(ticket_id: uuid.UUID) -> list[dict[str, Any]]:
     """Who had the ticket, why, and by whose hand; newest first."""
     with connection.cursor() as cursor:
         cursor.execute(ASSIGNMENTS, [ticket_id])
-        return _dicts(cursor)
+        return dicts(cursor)
 
 
 def agent(person: Person) -> dict[str, Any]:
-    return agents(person.id)[0]
+    return agents([person.id], everybody=False)[0]

@@ -306,6 +306,15 @@ class PresenceSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=Presence.choices)
 
 
+class QueueSerializer(serializers.Serializer[Any]):
+    """How many tickets of one category wait."""
+
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    queued = serializers.IntegerField()
+    oldest_queued_at = serializers.DateTimeField(allow_null=True, help_text="null: none waits")
+
+
 class AgentSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     username = serializers.CharField()
