@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -45,6 +46,22 @@ ERASURE_SWEEP = parsed(
     "a number of seconds, how often to look for erased people whose notification was lost",
     environment.seconds,
     "60",
+)
+MAIL_AFTER = timedelta(
+    minutes=parsed(
+        "LECTERN_CHAT_MAIL_AFTER",
+        "a number of minutes, after which somebody who is away gets a mail about unread messages",
+        environment.between(0.01, 10_000),
+        "10",
+    )
+)
+IDLE_AFTER = timedelta(
+    days=parsed(
+        "LECTERN_CHAT_IDLE_DAYS",
+        "a number of days, after which a ticket closes that its learner does not answer; 0: never",
+        environment.between(0, 3650),
+        "7",
+    )
 )
 ATTACHMENTS_ROOT = parsed(
     "LECTERN_ATTACHMENTS_ROOT", "the absolute path of the folder that takes attachments", environment.absolute_path

@@ -91,6 +91,10 @@ class Hub:
         """A person's open sockets of one kind, the oldest first."""
         return [socket for socket in self._sockets.get(user, ()) if isinstance(socket, kind) and socket.code is None]
 
+    def looking(self) -> set[tuple[uuid.UUID, uuid.UUID]]:
+        """Which ticket each person here looks at."""
+        return {(ticket, listener.person.id) for ticket, room in self._rooms.items() for listener in room}
+
     def agents(self) -> set[uuid.UUID]:
         """Who answers tickets and has a socket open here."""
         return {socket.person.id for socket in self.sockets() if socket.person.categories}

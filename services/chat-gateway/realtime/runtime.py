@@ -20,13 +20,15 @@ from realtime.hub import Hub
 from realtime.store import OUTAGE, Store
 from realtime.sweep import Sweep
 from realtime.verifier import Claims
-from tickets import assignment, attachments, erasure, events, scanning
+from tickets import assignment, attachments, erasure, events, idle, mails, scanning
 from tickets.authentication import verifier
 from tickets.people import Person
 
 SWEEP_EVERY = 5.0  # seconds
 SCAN_EVERY = 1.0
 CLEAN_UP_EVERY = 600.0
+MAIL_EVERY = 20.0  # or four times as often as a message has to be unread
+IDLE_EVERY = 300.0
 RESTART_AFTER = 1.0  # seconds
 DRAIN_RATE = 100  # sockets closed a second, so that they do not all come back at once
 DRAIN_WITHIN = 10.0  # seconds, however many they are
@@ -35,6 +37,8 @@ log = structlog.get_logger()
 assign_waiting = database_sync_to_async(assignment.assign_waiting, thread_sensitive=False)
 erase_pending = database_sync_to_async(erasure.erase_pending, thread_sensitive=False)
 scan_waiting = database_sync_to_async(scanning.scan_waiting, thread_sensitive=False)
+mail_unread = database_sync_to_async(mails.sweep, thread_sensitive=False)
+close_idle = database_sync_to_async(idle.sweep, thread_sensitive=False)
 clean_up_attachments = database_sync_to_async(attachments.clean_up, thread_sensitive=False)
 
 
@@ -100,6 +104,10 @@ class Runtime:
             await assign_waiting()
             await self.store.delete_stale_connect_tickets()
 
+    async def mail(self) -> None:
+        """Whoever is away, here and elsewhere, is told of what they have not read."""
+        await mail_unread(self.hub.looking(), settings.MAIL_AFTER)
+
     async def drain(self) -> None:
         """Not ready any more; closes every socket with 1012, many of them spread over some seconds."""
         self.draining = True
@@ -124,7 +132,10 @@ async def running() -> AsyncIterator[Runtime]:
         runtime.housekeeping.run,
         runtime.erasures.run,
         Sweep("attachments", clean_up_attachments, CLEAN_UP_EVERY).run,
+        Sweep("mails", runtime.mail, min(MAIL_EVERY, settings.MAIL_AFTER.total_seconds() / 4)).run,
     ]
+    if settings.IDLE_AFTER:
+        work.append(Sweep("idle", lambda: close_idle(settings.IDLE_AFTER), IDLE_EVERY).run)
     if settings.CLAMAV_ADDRESS:
         work.append(Sweep("scans", scan_waiting, SCAN_EVERY).run)
     if runtime.hints:

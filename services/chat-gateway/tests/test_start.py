@@ -101,7 +101,7 @@ def test_the_published_views_have_the_columns_of_the_contract(ticket):
         row = connection.execute("SELECT * FROM chat_published.ticket WHERE ticket_id = %s", [ticket["id"]])
         assert [column.name for column in row.description or ()] == [
             *["ticket_id", "number", "learner_id", "assignee_id", "category_id", "subject", "state"],
-            *["created_at", "closed_at"],
+            *["created_at", "closed_at", "lesson_id", "order_id"],
         ]
         assert row.fetchone()
         count = connection.execute("SELECT category_id, state, tickets FROM chat_published.ticket_count").fetchone()

@@ -40,6 +40,9 @@ BEGIN
     INSERT INTO core.proposal VALUES (ticket, agent, learner, kind, order_line, days, reason);
     RETURN '00000000-0000-0000-0000-00000000ab1e';
 END $$;
+CREATE TABLE core.mail (id uuid PRIMARY KEY, person uuid, kind text, subject text, body text);
+CREATE FUNCTION published.queue_mail(mail uuid, person uuid, kind text, subject text, body text)
+    RETURNS boolean LANGUAGE sql SECURITY DEFINER AS $$ INSERT INTO core.mail VALUES ($1, $2, $3, $4, $5) RETURNING true $$;
 CREATE FUNCTION published.proposals(ticket uuid)
     RETURNS TABLE (approval_id uuid, kind text, state text, order_line uuid, days integer, amount bigint, reason text,
                    proposed_by uuid, proposed_at timestamptz, decided_at timestamptz, note text)
@@ -148,6 +151,13 @@ class World:
             [category, shortcut],
         )
         return shortcut
+
+    def mails(self, user: User) -> list[tuple[str, str, str]]:
+        """Kind, subject and text of those that were handed over for somebody, oldest first."""
+        found = self.connection.execute(
+            "SELECT kind, subject, body FROM core.mail WHERE person = %s ORDER BY id", [user.id]
+        )
+        return found.fetchall()
 
     def lesson(self) -> uuid.UUID:
         lesson = uuid.uuid4()

@@ -169,10 +169,7 @@ def close_ticket(person: Person, ticket_id: uuid.UUID) -> Ticket:
     with transaction.atomic():
         ticket = queries.ticket_for(person, ticket_id, lock=True)
         if ticket.state != TicketState.CLOSED:
-            assignment.take_back(ticket)
-            ticket.state, ticket.closed_at = TicketState.CLOSED, timezone.now()
-            ticket.save(update_fields=[*ASSIGNEE_FIELDS, "state", "closed_at"])
-            assignment.record(ticket, AssignmentReason.CLOSED, person.id)
+            assignment.shut(ticket, AssignmentReason.CLOSED, person.id)
     assignment.assign_soon()
     return ticket
 

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from tickets import events
 from tickets.models import AgentStatus, Assignment, AssignmentReason, Ticket, TicketState
@@ -174,6 +175,20 @@ def take_back(ticket: Ticket) -> None:
     """Leaves `ticket`, whose row is locked, without an agent; the caller says what state follows."""
     ticket.previous_assignee_id = ticket.assignee_id or ticket.previous_assignee_id
     ticket.assignee_id = ticket.assignee_username = None
+
+
+def shut(ticket: Ticket, reason: AssignmentReason, actor: uuid.UUID | None) -> None:
+    """Closes `ticket`, whose row is locked."""
+    take_back(ticket)
+    ticket.state, ticket.closed_at = TicketState.CLOSED, timezone.now()
+    ticket.closes_at = ticket.closes_seq = None
+    ticket.save(
+        update_fields=[
+            *("assignee_id", "assignee_username", "previous_assignee_id", "state", "closed_at"),
+            *("closes_at", "closes_seq"),
+        ]
+    )
+    record(ticket, reason, actor)
 
 
 def assign_waiting() -> int:

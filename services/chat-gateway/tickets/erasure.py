@@ -25,6 +25,7 @@ from tickets.models import (
     ReadCursor,
     Ticket,
     TicketState,
+    UnreadMail,
 )
 
 # Whoever was let in just before the erasure may still be writing (a new ticket, a name in somebody else's): a second pass
@@ -93,7 +94,7 @@ def erase(person: ErasedPerson) -> None:
     Message.objects.filter(ticket__learner_id=person.id, attachment__isnull=False).update(attachment=None)
     attachments.remove(Attachment.objects.filter(ticket__learner_id=person.id))
     attachments.remove(attachments.unsent().filter(uploader_id=person.id))
-    for model in (ReadCursor, ConnectTicket, AgentStatus):
+    for model in (ReadCursor, UnreadMail, ConnectTicket, AgentStatus):
         model.objects.filter(user_id=person.id).delete()
     Erasure.objects.update_or_create(
         user_id=person.id, defaults={"erased_at": person.erased_at, "settled": person.settled}
@@ -103,9 +104,7 @@ def erase(person: ErasedPerson) -> None:
 
 def _erase_ticket(ticket: Ticket, person: ErasedPerson) -> None:
     if ticket.state != TicketState.CLOSED:
-        assignment.take_back(ticket)
-        ticket.state, ticket.closed_at = TicketState.CLOSED, timezone.now()
-        assignment.record(ticket, AssignmentReason.CLOSED, None)
+        assignment.shut(ticket, AssignmentReason.CLOSED, None)
     if ticket.erased_at is None:
         ticket.erased_at = timezone.now()
         ticket.learner_username, ticket.subject, ticket.client_id = person.alias, "", None

@@ -55,6 +55,7 @@ class AssignmentReason(models.TextChoices):
     RELEASED = "released"  # the agent was gone, or serves the category no more
     CLOSED = "closed"
     REOPENED = "reopened"
+    IDLE = "idle"  # closed: its learner did not answer
     PRIORITISED = "prioritised"  # the same agent, another place in the queue
 
 
@@ -86,6 +87,8 @@ class Ticket(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     queued_at = models.DateTimeField(db_default=Now())  # waiting since; kept when an agent goes away
     closed_at = models.DateTimeField(null=True)
+    closes_at = models.DateTimeField(null=True)  # by itself, unless somebody writes: see tickets/idle.py
+    closes_seq = models.BigIntegerField(null=True)  # the newest message when that was told
     first_response_at = models.DateTimeField(null=True)  # an agent's first message; tickets/sql.py writes it
     first_response_by_id = models.UUIDField(null=True)
     tags = ArrayField(models.CharField(max_length=TAG_MAX_LENGTH), default=list, db_default=Value("{}"))
@@ -119,6 +122,11 @@ class Ticket(models.Model):
             models.CheckConstraint(name="ticket_head_note_seq_not_negative", condition=Q(head_note_seq__gte=0)),
             models.CheckConstraint(name="ticket_priority_known", condition=Q(priority__in=Priority.values)),
             models.CheckConstraint(
+                name="ticket_closes_told",
+                condition=Q(closes_at__isnull=True, closes_seq__isnull=True)
+                | ~Q(state="closed") & Q(closes_at__isnull=False, closes_seq__isnull=False),
+            ),
+            models.CheckConstraint(
                 name="ticket_response_by_somebody",
                 condition=Q(first_response_at__isnull=True, first_response_by_id__isnull=True)
                 | Q(first_response_at__isnull=False, first_response_by_id__isnull=False),
@@ -137,6 +145,7 @@ class Ticket(models.Model):
             models.Index(name="ticket_of_learner", fields=["learner_id", "-number"]),
             models.Index(name="ticket_of_category", fields=["category_id", "-number"]),
             GinIndex(name="ticket_tagged", fields=["tags"]),
+            models.Index(name="ticket_closing", fields=["closes_at"], condition=Q(closes_at__isnull=False)),
             # For the statistics of a period.
             models.Index(name="ticket_opened", fields=["created_at"]),
             models.Index(name="ticket_closed", fields=["closed_at"], condition=Q(closed_at__isnull=False)),
@@ -317,6 +326,25 @@ class ReadCursor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} read {self.ticket_id} up to {self.seq}"
+
+
+class UnreadMail(models.Model):
+    """What somebody was last told by mail about unread messages of a ticket, and until when they count as looking at it."""
+
+    id = models.BigAutoField(primary_key=True)
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, db_index=False, related_name="unread_mails")
+    user_id = models.UUIDField()
+    mailed_seq = models.BigIntegerField(default=0, db_default=0)  # the newest message then
+    mailed_at = models.DateTimeField(null=True)
+    present_until = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "unread_mail"
+        constraints = [models.UniqueConstraint(name="unread_mail_once", fields=["ticket", "user_id"])]
+        indexes = [models.Index(name="unread_mail_of_user", fields=["user_id"])]
+
+    def __str__(self) -> str:
+        return f"mail to {self.user_id} about {self.ticket_id}"
 
 
 class ConnectTicket(models.Model):

@@ -45,6 +45,9 @@ AS $$
     SELECT 'read_marks', json_build_object('ticket', r.ticket_id, 'seq', r.seq)
       FROM chat.read_cursor r WHERE r.user_id = person
     UNION ALL
+    SELECT 'mails', json_build_object('ticket', u.ticket_id, 'up_to', u.mailed_seq, 'at', u.mailed_at)
+      FROM chat.unread_mail u WHERE u.user_id = person AND u.mailed_at IS NOT NULL
+    UNION ALL
     SELECT 'assignments', json_build_object('ticket', a.ticket_id, 'reason', a.reason, 'at', a.at)
       FROM chat.assignment a WHERE a.agent_id = person
     UNION ALL

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -65,6 +66,7 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
     order = serializers.UUIDField(source="order_id", allow_null=True)
     unread = serializers.IntegerField(default=0, help_text="messages of others beyond read_seq")
     read_seq = serializers.IntegerField(default=0, help_text="up to where the asking person has read")
+    closes_at = serializers.SerializerMethodField(help_text="it closes by itself then, unless somebody writes")
     rating = serializers.SerializerMethodField(help_text="the learner's, once it was closed")
     tags = serializers.SerializerMethodField(help_text="the agents' words for it; the learner sees none")
 
@@ -89,11 +91,18 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
             "created_at",
             "queued_at",
             "closed_at",
+            "closes_at",
             "first_response_at",
             "rating",
             "tags",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_closes_at(self, ticket: Ticket) -> str | None:
+        if ticket.closes_at is None or ticket.closes_seq != ticket.head_seq:  # or somebody wrote since
+            return None
+        return ticket.closes_at.strftime(str(settings.REST_FRAMEWORK["DATETIME_FORMAT"]))
 
     @extend_schema_field(RatingSerializer(allow_null=True))
     def get_rating(self, ticket: Ticket) -> dict[str, Any] | None:

@@ -27,6 +27,7 @@ CHAT = {
     "attachments": "The files of your tickets, and those that you sent in others'. Each can be downloaded at its address.",
     "notes": "What you wrote, as an agent, to other agents about tickets.",
     "read_marks": "Up to which message you have read which ticket.",
+    "mails": "In which tickets you were last told of unread messages by mail, and when.",
     "assignments": "Tickets that were given to you as an agent.",
     "presence": "Whether you counted as there, as an agent.",
 }
