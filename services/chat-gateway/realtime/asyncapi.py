@@ -18,13 +18,21 @@ SEQ = {"type": "integer", "minimum": 0}
 TIME = {"type": "string", "format": "date-time", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"}
 UUID = {"type": "string", "format": "uuid"}
 WHO = {"user": UUID, "username": TEXT}
+ATTACHMENT = {
+    "type": "object",
+    "required": ["id", "name", "size", "content_type", "state"],
+    "properties": {"id": UUID, "name": TEXT, "size": SEQ, "content_type": TEXT, "state": TEXT},
+}
 CLIENT_ID = {"type": ["string", "null"]}
 MESSAGE = {"message": TEXT, "sender": TEXT, "timestamp": TIME, "id": UUID, "seq": SEQ}
 
 # Frames out: what each holds; a field in OPTIONAL may be missing.
 OUTGOING: dict[str, tuple[str, dict[str, Any]]] = {
     "welcome": ("Answers hello. Every message after `since` follows.", {"head_seq": SEQ, "head_note_seq": SEQ}),
-    "message": ("A message of the ticket, in the order of `seq`, one's own too.", MESSAGE | {"client_id": CLIENT_ID}),
+    "message": (
+        "A message of the ticket, in the order of `seq`, one's own too.",
+        MESSAGE | {"client_id": CLIENT_ID, "attachment": ATTACHMENT},
+    ),
     "note": (
         "To the ticket's agents: a note of theirs, in the order of `note_seq`.",
         {"note": TEXT, "sender": TEXT, "timestamp": TIME, "id": UUID, "note_seq": SEQ, "client_id": CLIENT_ID},
@@ -54,7 +62,7 @@ OUTGOING: dict[str, tuple[str, dict[str, Any]]] = {
             "code": {
                 "enum": [
                     *("malformed", "invalid", "ticket_closed", "too_fast", "too_many_sockets", "token_invalid"),
-                    *("permission_denied", "ticket_erased", "unavailable"),
+                    *("permission_denied", "ticket_erased", "attachment_not_ready", "unavailable"),
                 ],
             },
             "detail": TEXT,
@@ -63,7 +71,12 @@ OUTGOING: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
 }
-OPTIONAL = {"welcome": {"head_note_seq"}, "ack": {"seq", "note_seq"}, "error": {"client_id", "retry_after"}}
+OPTIONAL = {
+    "message": {"attachment"},
+    "welcome": {"head_note_seq"},
+    "ack": {"seq", "note_seq"},
+    "error": {"client_id", "retry_after"},
+}
 CLOSE_CODES = {
     handshake.MALFORMED: "the request asks for nothing that is spoken here, or `since` is no number",
     handshake.NOT_AUTHENTICATED: "no token, a bad or ended one, a used connect ticket, or no auth frame within 5 s",

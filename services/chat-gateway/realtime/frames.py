@@ -43,10 +43,14 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class SendMessage:
-    """A new message. Answered by `ack` once it is committed; the same `client_id` again gets the same answer."""
+    """A new message. Answered by `ack` once it is committed; the same `client_id` again gets the same answer.
+
+    `attachment`: the id of a file that one sent to this ticket, and that is ready.
+    """
 
     client_id: str
     message: str
+    attachment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +195,7 @@ def frame(kind: str, **values: Any) -> str:
 
 
 def message(row: MessageRow) -> str:
+    attached = {} if row.attachment is None else {"attachment": row.attachment}
     return frame(
         "message",
         seq=row.seq,
@@ -199,6 +204,7 @@ def message(row: MessageRow) -> str:
         message=row.body,
         sender=row.sender_username,
         timestamp=timestamp(row.created_at),
+        **attached,
     )
 
 

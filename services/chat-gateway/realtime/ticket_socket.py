@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -15,6 +16,7 @@ from realtime.handshake import FAILED, FORBIDDEN
 from realtime.sockets import LiveSocket, Shut
 from realtime.store import OUTAGE, ConnectPass, Refused
 from tickets import texts
+from tickets.errors import AttachmentNotReady
 from tickets.events import Signal, TicketEvent
 from tickets.people import Person
 from tickets.sql import MessageRow, NoteRow, TicketFacts
@@ -23,6 +25,14 @@ R = TypeVar("R", MessageRow, NoteRow)
 Append = Callable[[Person, uuid.UUID, str, str | None], Awaitable[R]]
 
 log = structlog.get_logger()
+
+
+def named(attachment: str) -> uuid.UUID:
+    """What is no id is the id of nothing."""
+    try:
+        return uuid.UUID(attachment)
+    except ValueError as error:
+        raise AttachmentNotReady from error
 
 
 class TicketSocket(LiveSocket):
@@ -73,7 +83,7 @@ class TicketSocket(LiveSocket):
     async def act(self, frame: frames.Incoming) -> None:
         match frame:
             case frames.SendMessage():
-                await self._say(frame.message, frame.client_id)
+                await self._say(frame.message, frame.client_id, frame.attachment)
             case frames.SendNote():
                 await self._note(frame.note, frame.client_id)
             case frames.Hello():
@@ -104,9 +114,16 @@ class TicketSocket(LiveSocket):
             self.signalled(signal)
         self.runtime.hub.tell_others(Signal("who", facts.id, self.person.id, self.person.username))
 
-    async def _say(self, body: str, client_id: str | None) -> None:
-        with metrics.APPENDING.time():
-            row = await self._kept(self.runtime.store.append, body, client_id, ("ticket_closed", "Reopen it to go on."))
+    async def _say(self, body: str, client_id: str | None, attachment: str | None = None) -> None:
+        append = self.runtime.store.append
+        try:
+            if attachment is not None:
+                append = partial(append, attachment=named(attachment))
+            with metrics.APPENDING.time():
+                row = await self._kept(append, body, client_id, ("ticket_closed", "Reopen it to go on."))
+        except AttachmentNotReady:
+            await self._refuse(AttachmentNotReady.code, AttachmentNotReady.detail, client_id)
+            return
         if row is None:
             return
         self.runtime.hub.committed(self.facts.id, row)  # even if the sender is gone meanwhile

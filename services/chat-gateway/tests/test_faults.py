@@ -269,3 +269,30 @@ def test_a_request_is_one_json_line_with_nginxs_request_id(running_server, alice
         "status": 200,
         "user": str(alice.id),
     }
+
+
+@needs_redis
+@pytest.mark.long
+async def test_a_minute_without_redis_loses_nothing(own_redis, world, ticket, alice, bob):
+    servers = [ChatServer(REDIS_URL=own_redis.url).start() for _ in range(2)]
+    try:
+        a, b = await talking(servers[0], ticket["id"], alice, 1), await talking(servers[1], ticket["id"], bob, 1)
+        own_redis.stop()
+        ends = time.monotonic() + 60
+        number = 0
+        while time.monotonic() < ends:
+            await a.send(type="message", client_id=f"n{number}", message="Still here")
+            assert (await a.next("ack"))["seq"] == number + 2
+            assert (await b.next("message"))["client_id"] == f"n{number}"  # by the sweep, within 5 s
+            number += 1
+        own_redis.start()
+        await asyncio.sleep(2)  # until both are connected again
+        began = time.monotonic()
+        await b.send(type="message", client_id="after", message="It is back")
+        while (await a.next("message"))["client_id"] != "after":
+            pass
+        assert time.monotonic() - began < 1  # by a hint
+    finally:
+        await sockets.close_all()
+        for server in servers:
+            server.stop()

@@ -7,10 +7,13 @@ import json
 import re
 import time
 
+import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from tests.crowd import joined, masked
 from tests.sockets import ask, opened, talking
+from tests.test_documents import fits
 
 
 async def test_plain_frames_are_as_documented_byte_for_byte(server, ticket, alice):
@@ -246,9 +249,11 @@ async def test_who_loses_access_is_closed_within_a_second(server, world, ticket,
 async def test_a_transfer_narrows_the_agents_of_the_old_category(server, world, ticket, alice, bob):
     other = world.category()
     agent, learner = await talking(server, ticket["id"], bob), await talking(server, ticket["id"], alice)
+    began = time.monotonic()
     answer = await ask(server, bob, "POST", f"/tickets/{ticket['id']}/transfer/", {"category": other[1]})
     assert (answer.status_code, answer.json()["category"]) == (200, other[1])
     assert await agent.closed() == 4403
+    assert time.monotonic() - began < 1
     await learner.send(type="message", client_id="q", message="Anybody?")
     assert (await learner.next("ack"))["seq"] == 2
 
@@ -318,3 +323,33 @@ async def test_of_more_than_five_sockets_of_a_person_the_oldest_is_closed(server
     await talking(server, ticket["id"], alice)
     await others[0].send(type="ping")
     assert (await others[0].next("pong"))["type"] == "pong"  # one that is closed does not count
+
+
+async def test_a_message_brings_a_file_along_once_it_is_ready(server, ticket, alice, bob):
+    async with httpx.AsyncClient() as client:
+        address, headers = (
+            f"{server.url}/chat/v1/tickets/{ticket['id']}/attachments/",
+            {"Authorization": f"Bearer {alice.token()}"},
+        )
+        sent = (await client.post(address, headers=headers, files={"file": ("log.txt", b"It is dark.")})).json()
+    a, b = await talking(server, ticket["id"], alice), await talking(server, ticket["id"], bob, 1)
+    for nothing in ("nonsense", ticket["id"]):
+        await a.send(type="message", client_id="n", message="See", attachment=nothing)
+        error = await a.next("error")
+        assert (error["code"], error["client_id"]) == ("attachment_not_ready", "n")
+    for _ in range(2):  # the second time is a repetition, and finds the first
+        await a.send(type="message", client_id="m", message="See", attachment=sent["id"])
+        assert (await a.next("ack"))["seq"] == 2
+    heard = await b.next("message")
+    assert heard["attachment"] == sent
+    assert fits("server_message", heard)
+    await a.send(type="message", client_id="again", message="See", attachment=sent["id"])
+    assert (await a.next("error"))["code"] == "attachment_not_ready"
+
+
+async def test_a_text_that_is_no_utf_8_closes_with_1007_and_is_not_logged(server, ticket, alice):
+    member = await joined(server.address, ticket["id"], alice.token())
+    member.writer.write(masked(1, b'{"type": "message", "client_id": "u", "message": "the drains \xff"}'))
+    assert await member.closed() == 1007
+    assert "the drains" not in server.log.read_text()
+    assert (await ask(server, alice, "GET", f"/tickets/{ticket['id']}/")).json()["head_seq"] == 1

@@ -1,0 +1,69 @@
+"""SIGTERM in the middle of it: nobody loses anything, and not everybody comes back in the same moment."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+
+import httpx
+from websockets.exceptions import ConnectionClosed
+
+from tests.crowd import joined
+from tests.sockets import Client, opened, talking
+
+
+async def test_sigterm_under_load_loses_nothing_and_closes_one_after_the_other(own_server, world, category, ticket):
+    agents = [world.agent(f"agent{n}", category[0], weight=0) for n in range(24)]
+    writers = [await talking(own_server, ticket["id"], agent, None) for agent in agents[:8]]
+    idle = [await joined(own_server.address, ticket["id"], agent.token()) for agent in agents[8:] for _ in range(5)]
+    numbers = itertools.count()
+    acknowledged: dict[str, int] = {}
+    codes: list[int | None] = []
+
+    async def write(client: Client) -> None:
+        """Five messages a second, as long as one may."""
+        try:
+            while True:
+                await client.send(type="message", client_id=f"m{next(numbers)}", message="Still here")
+                await asyncio.sleep(0.2)
+        except ConnectionClosed:
+            pass
+
+    async def hear(client: Client) -> None:
+        try:
+            while True:
+                frame = await client.next("ack")
+                acknowledged[frame["client_id"]] = frame["seq"]
+        except ConnectionClosed as closed:
+            codes.append(closed.rcvd.code if closed.rcvd else None)
+
+    busy = [asyncio.create_task(work) for c in writers for work in (write(c), hear(c))]
+    closing = [asyncio.create_task(closed_at(member.closed())) for member in idle]
+    await asyncio.sleep(1)
+    address = own_server.url
+    stopping = asyncio.create_task(asyncio.to_thread(own_server.stop))
+    async with httpx.AsyncClient() as client:
+        while (ready := await client.get(f"{address}/readyz")).status_code == 200:
+            await asyncio.sleep(0.01)
+    assert (ready.status_code, ready.json()["status"]) == (503, "stopping")
+    assert await stopping in (0, -15)
+    await asyncio.gather(*busy)
+    ends = await asyncio.gather(*closing)
+    assert {code for code, _ in ends} == {1012}
+    assert codes == [1012] * len(writers)
+    moments = [moment for _, moment in ends]
+    assert max(moments) - min(moments) > 0.5  # 88 of them at 100 a second
+    assert len(acknowledged) > 8
+
+    own_server.start()
+    late = await opened(own_server.chat(ticket["id"], f"?token={agents[0].token()}"), "chat.v1")
+    await late.send(type="hello", since=1)
+    head = (await late.next("welcome"))["head_seq"]
+    heard = await late.messages(head - 1)
+    assert [m["seq"] for m in heard] == list(range(2, head + 1))
+    assert {m["client_id"]: m["seq"] for m in heard} == acknowledged  # what was being committed is acknowledged, too
+
+
+async def closed_at(code) -> tuple[int, float]:
+    return await code, time.monotonic()
