@@ -10,6 +10,7 @@ import httpx
 from websockets.exceptions import ConnectionClosed
 
 from tests.crowd import joined
+from tests.server import wait_for
 from tests.sockets import Client, opened, talking
 
 
@@ -43,10 +44,7 @@ async def test_sigterm_under_load_loses_nothing_and_closes_one_after_the_other(o
     await asyncio.sleep(1)
     address = own_server.url
     stopping = asyncio.create_task(asyncio.to_thread(own_server.stop))
-    async with httpx.AsyncClient() as client:
-        while (ready := await client.get(f"{address}/readyz")).status_code == 200:
-            await asyncio.sleep(0.01)
-    assert (ready.status_code, ready.json()["status"]) == (503, "stopping")
+    await asyncio.to_thread(wait_for, lambda: httpx.get(f"{address}/readyz").status_code == 503)
     assert await stopping in (0, -15)
     await asyncio.gather(*busy)
     ends = await asyncio.gather(*closing)
