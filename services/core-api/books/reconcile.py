@@ -105,14 +105,17 @@ def _lot_mismatches(postings: QuerySet[Posting]) -> Iterator[tuple[str, QuerySet
         "Lot entry {}: its posting is another wallet's.",
         LotEntry.objects.exclude(posting__wallet=F("lot__wallet")),
     )
-    entered = postings.annotate(total=Coalesce(Sum("lot_entries__change"), 0))
+    total = Coalesce(Sum("lot_entries__change"), 0)
+    moved = Q(kind="promotion", total=F("amount")) | Q(kind="expiry", total=-F("amount"))
     yield (
         "Posting {}: it moved promotional credit, but lots did not move alike.",
-        entered.filter(Q(kind="promotion") & ~Q(total=F("amount")) | Q(kind="expiry") & ~Q(total=-F("amount"))),
+        postings.filter(kind__in=["promotion", "expiry"]).annotate(total=total).exclude(moved),
     )
     yield (
         "Posting {}: more went through lots than it moved.",
-        entered.filter(Q(total__gt=F("amount")) | Q(total__lt=-F("amount"))),
+        postings.filter(lot_entries__isnull=False)
+        .annotate(total=total)
+        .filter(Q(total__gt=F("amount")) | Q(total__lt=-F("amount"))),
     )
     yield (
         "Order line {}: it is refunded, but its lots did not get back what they had paid.",
