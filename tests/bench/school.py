@@ -17,6 +17,7 @@ TABLES = (
 )
 EACH = 10  # courses of one person
 SHARING = 25  # courses with one topic
+LESSONS, BEGUN = 15, 5  # lessons of a course, and those of them that were begun by whoever has it
 
 
 class Size(NamedTuple):
@@ -26,11 +27,15 @@ class Size(NamedTuple):
     @property
     def progress(self) -> int:
         """Rows of progress: five lessons begun in each course that somebody has."""
-        return 5 * self.enrolments
+        return BEGUN * self.enrolments
 
     @property
     def people(self) -> int:
         return self.enrolments // EACH
+
+
+def lesson_id(number: int) -> str:
+    return f"01900003-0000-7000-8000-{number:012}"
 
 
 def topic(course: int, size: Size) -> str:
