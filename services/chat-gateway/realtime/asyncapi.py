@@ -119,7 +119,10 @@ def messages() -> dict[str, dict[str, Any]]:
     plain = schema(None, {"message": TEXT}, set()) | {"additionalProperties": True}
     found: dict[str, dict[str, Any]] = {
         "client_plain": {"payload": plain, "title": "plain, in"},
-        "server_plain": {"payload": schema(None, MESSAGE, set()), "title": "plain, out"},
+        "server_plain": {
+            "payload": schema(None, MESSAGE | {"attachment": ATTACHMENT}, {"attachment"}),
+            "title": "plain, out",
+        },
     }
     for kind, shape in frames.INCOMING.items():
         found[f"client_{kind}"] = {"name": kind, "summary": shape.__doc__, "payload": incoming(kind, shape)}

@@ -5,6 +5,7 @@ Plain frames are what every client may rely on; `chat.v1` is asked for as WebSoc
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
@@ -184,9 +185,10 @@ def timestamp(moment: datetime) -> str:
 def plain_message(row: MessageRow) -> str:
     """Byte for byte as documented, spaces included: clients of the plain protocol are of every kind."""
     body, sender = orjson.dumps(row.body).decode(), orjson.dumps(row.sender_username).decode()
+    attached = "" if row.attachment is None else f', "attachment": {json.dumps(row.attachment, ensure_ascii=False)}'
     return (
         f'{{"message": {body}, "sender": {sender}, "timestamp": "{timestamp(row.created_at)}", '
-        f'"id": "{row.id}", "seq": {row.seq}}}'
+        f'"id": "{row.id}", "seq": {row.seq}{attached}}}'
     )
 
 

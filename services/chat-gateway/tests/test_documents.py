@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import re
@@ -98,6 +99,17 @@ def test_what_is_written_fits_what_is_documented():
     for name, text in written.items():
         assert fits(name, json.loads(text))
     assert json.loads(written["server_message"])["timestamp"] == "2026-01-02T03:04:05Z"
+    file = {"id": str(row.id), "name": "Grüße.png", "size": 3, "content_type": "image/png", "state": "ready"}
+    sent = dataclasses.replace(row, attachment=file)
+    for name, write in (("server_plain", frames.plain_message), ("server_message", frames.message)):
+        assert fits(name, json.loads(write(sent)))
+        assert json.loads(write(sent))["attachment"] == file
+        assert "attachment" not in json.loads(write(row))
+    plain = frames.plain_message(sent)
+    assert plain.endswith(
+        f'"seq": 1, "attachment": {{"id": "{row.id}", "name": "Grüße.png", "size": 3, '
+        '"content_type": "image/png", "state": "ready"}}'
+    )
 
 
 def test_what_is_read_is_what_is_documented():
