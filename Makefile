@@ -6,7 +6,7 @@ RUN := $(VENV)/python -m
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests demo demo-start demo-stop demo-reset demo-data test test-core test-core-sqlite test-stream test-chat \
-  test-contract test-nginx test-embedded test-e2e test-schema test-long test-compose bench lint format lock clean
+  test-contract test-nginx test-embedded test-e2e test-browser test-schema test-long test-compose bench lint format lock clean
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ test-embedded: setup-tests ## make demo and make setup themselves
 
 test-e2e: setup-tests ## the main job, over HTTP and WebSocket, against a demo of its own
 	@exec $(RUN) deploy.embedded.run_tests e2e
+
+test-browser: setup-tests ## the support desk in Chromium (installed where it is missing, by root on Debian), against a demo of its own
+	@command -v chromium >/dev/null || deploy/bin/install-chromium
+	@exec $(RUN) deploy.embedded.run_tests browser
 
 test-schema: setup-tests ## odd requests at every documented route, against a demo of its own
 	@exec $(RUN) deploy.embedded.run_tests schema

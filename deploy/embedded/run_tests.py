@@ -79,6 +79,7 @@ SUITES = [
     Suite("core", "services/core-api", tests=("tests", *(f"--ignore=tests/{app}" for app in MONEY)), needs="servers"),
     Suite("core-money", "services/core-api", tests=[f"tests/{app}" for app in MONEY], needs="servers"),
     Suite("e2e", ".", tests=("tests/e2e",), needs="demo"),
+    Suite("browser", ".", tests=("tests/browser",), needs="demo"),
     Suite("schema", ".", tests=("-n3", "tests/schema"), needs="demo"),  # three at once: nginx makes odd logins wait
     Suite("chat", "services/chat-gateway", needs="servers"),
     Suite("stream", "services/stream-gateway", needs="servers"),

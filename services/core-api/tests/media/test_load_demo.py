@@ -68,6 +68,7 @@ def test_it_loads_courses_people_and_credit_and_keeps_them(tmp_path, media_root,
         assert user.check_password(account["password"])
         assert len(account["password"]) >= 16
     agent = User.objects.get(username="demo-agent")
+    assert agent.is_staff
     assert agent.has_perm("support.answer")
     assert agent.agent.skills.count() == Category.objects.count()
     assert User.objects.get(username="demo-admin").is_superuser

@@ -133,18 +133,20 @@ test("whoever writes stops after six seconds, or with their message", () => {
   assert.equal(typists.next(6000), null);
 });
 
-test("my tickets have the unread ones first; of those that wait, the one that waits longest", () => {
-  const ticket = (number, more) => ({ id: `t${number}`, number, head_seq: 3, read_seq: 3, ...more });
+test("my tickets have the unread ones first; of those that wait, the next one, by priority too", () => {
+  const ticket = (number, more) => ({ id: `t${number}`, number, unread: 0, priority: "normal", ...more });
+  const waits = (number, time, priority = "normal") => ticket(number, { state: "queued", queued_at: `2026-01-01T${time}:00Z`, priority });
   const state = new DeskState("me");
   for (const [number, news] of [[1, 0], [2, 4]]) state.put(ticket(number, { state: "open", assignee_id: "me", unread: news }));
   state.put(ticket(3, { state: "open", assignee_id: "another" }));
-  state.put(ticket(4, { state: "queued", queued_at: "2026-01-02T00:00:00Z" }));
-  state.put(ticket(5, { state: "queued", queued_at: "2026-01-01T00:00:00Z" }));
+  for (const it of [waits(4, "12:00"), waits(5, "11:00"), waits(6, "12:10", "urgent"), waits(7, "11:01", "low")]) state.put(it);
   assert.deepEqual(state.mine.map((it) => it.number), [2, 1]);
-  assert.deepEqual(state.waiting.map((it) => it.number), [5, 4]);
+  assert.deepEqual(state.waiting.map((it) => it.number), [5, 6, 7, 4]);
   state.remove("t5");
-  assert.deepEqual(state.waiting.map((it) => it.number), [4]);
-  assert.equal(unread(ticket(6, { read_seq: 1 })), 2);
+  assert.deepEqual(state.waiting.map((it) => it.number), [6, 7, 4]);
+  assert.equal(unread(ticket(8, { state: "closed", unread: 2 })), 0);
+  state.setAgents([{ id: "me", status: "away" }, { id: "another", status: "online" }]);
+  assert.equal(state.me.status, "away");
 });
 
 test("a slash opens the ready answers at a word's begin alone", () => {

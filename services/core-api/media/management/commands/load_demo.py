@@ -16,6 +16,7 @@ from accounts.models import User
 from courses.actions import do_publish
 from courses.errors import CourseIncomplete
 from courses.models import Course
+from media.demo.answers import load_answers
 from media.demo.courses import load_courses
 from media.demo.people import PEOPLE, document, load_people, read_accounts, write_accounts
 from media.ffmpeg import FfmpegFailed
@@ -48,6 +49,7 @@ class Command(BaseCommand):
         to_file = accounts_file != "-"
         known = read_accounts(known_accounts or Path(accounts_file))
         accounts, renewed = load_people(known)
+        load_answers()
         if renewed:
             self.say(f"New passwords for {', '.join(renewed)}: the old ones are not known here any more.")
         if to_file:

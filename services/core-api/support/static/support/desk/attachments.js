@@ -7,6 +7,7 @@ import { size } from "./words.js";
 /** @typedef {import("./shapes.js").Attachment} Attachment */
 
 export const LARGEST = 20 * 1024 * 1024; // bytes
+const LOOK_EVERY = 2_000; // ms, while it is being scanned
 
 /**
  * Sends a file; gives the attachment, which a message may name. Throws as Session.request.
@@ -38,15 +39,18 @@ export function attachmentLine(attachment, session) {
 async function fetchFile(attachment, session) {
   try {
     const answer = await session.request("GET", `/chat/v1/attachments/${attachment.id}/`);
-    const address = URL.createObjectURL(await answer.blob());
-    element("a", { href: address, download: attachment.name }).click();
-    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    save(await answer.blob(), attachment.name);
   } catch (error) {
     announce(`${attachment.name}: ${error.message}`);
   }
 }
 
-const LOOK_EVERY = 2_000; // ms, while it is being scanned
+/** Hands the browser a file to keep. @param {Blob} content @param {string} name */
+export function save(content, name) {
+  const address = URL.createObjectURL(content);
+  element("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
 
 /**
  * The attachment once it has been looked at: ready or rejected. Throws as Session.call.

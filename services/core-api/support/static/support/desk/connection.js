@@ -8,10 +8,12 @@ const PING_AFTER = 20_000; // ms without a frame
 const LOST_AFTER = 10_000; // ms without an answer to that
 const NOT_AUTHENTICATED = 4401;
 const FORBIDDEN = 4403;
+const TOO_FAST = 4429; // or the agent has opened too many others since
 
 /**
- * @typedef {"connecting" | "live" | "waiting" | "logged-out" | "forbidden" | "stopped"} State
- * waiting: until the next attempt; logged-out: the same, and the agent has to log in meanwhile
+ * @typedef {"connecting" | "live" | "waiting" | "logged-out" | "crowded" | "forbidden" | "stopped"} State
+ * waiting: until the next attempt; logged-out: the same, and the agent has to log in meanwhile; crowded: the agent has it open
+ * too often elsewhere, and it does not come back by itself
  */
 
 export class Connection {
@@ -22,6 +24,7 @@ export class Connection {
   /** @type {WebSocket | null} */
   #socket = null;
   #attempt = 0;
+  #crowded = false; // the last frame said so
   #run = 0; // one more with each attempt: what an older one still brings is not listened to
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
@@ -41,14 +44,14 @@ export class Connection {
   }
 
   start() {
-    addEventListener("online", this.retry);
+    addEventListener("online", this.#look);
     addEventListener("offline", this.#cut);
     document.addEventListener("visibilitychange", this.#look);
     this.#open();
   }
 
   stop() {
-    removeEventListener("online", this.retry);
+    removeEventListener("online", this.#look);
     removeEventListener("offline", this.#cut);
     document.removeEventListener("visibilitychange", this.#look);
     this.#drop();
@@ -57,7 +60,7 @@ export class Connection {
 
   /** Tries now instead of at the end of the pause. */
   retry = () => {
-    if (this.state === "waiting" || this.state === "logged-out") this.#open();
+    if (["waiting", "logged-out", "crowded"].includes(this.state)) this.#open();
   };
 
   /** Sends a frame, or leaves it: whoever needs it to arrive sends it again when the state is live. @param {object} frame */
@@ -98,6 +101,7 @@ export class Connection {
       this.#say("live");
     }
     this.#quiet();
+    this.#crowded = frame.type === "error" && frame.code === "too_many_sockets";
     if (frame.type === "token_expiring") this.#refresh();
     else if (frame.type !== "pong") this.#of.onFrame(frame);
   }
@@ -126,17 +130,20 @@ export class Connection {
 
   #closed(code) {
     if (code === NOT_AUTHENTICATED) this.#of.session.forget();
-    if (code === FORBIDDEN) {
-      this.#drop();
-      this.#say("forbidden");
-    } else this.#wait("waiting");
+    if (code === FORBIDDEN) this.#end("forbidden");
+    else if (code === TOO_FAST && this.#crowded) this.#end("crowded");
+    else this.#wait("waiting");
   }
 
   #failed(error) {
-    if (error.status === 404 || error.status === 403) {
-      this.#drop();
-      this.#say("forbidden");
-    } else this.#wait(error instanceof LoggedOut ? "logged-out" : "waiting");
+    if (error.status === 404 || error.status === 403) this.#end("forbidden");
+    else this.#wait(error instanceof LoggedOut ? "logged-out" : "waiting");
+  }
+
+  /** @param {"forbidden" | "crowded"} state */
+  #end(state) {
+    this.#drop();
+    this.#say(state);
   }
 
   /** Nothing comes any more, whatever the socket believes. */
@@ -145,7 +152,7 @@ export class Connection {
   };
 
   #look = () => {
-    if (document.visibilityState === "visible") this.retry();
+    if (document.visibilityState === "visible" && this.state !== "crowded") this.retry();
   };
 
   /** @param {"waiting" | "logged-out"} state */

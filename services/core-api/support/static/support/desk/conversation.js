@@ -100,7 +100,8 @@ export class Conversation {
   }
 
   #hello() {
-    return { type: "hello", since: this.log.last || Math.max(0, this.ticket.head_seq - PAGE) };
+    const since = this.log.last || Math.max(0, this.ticket.head_seq - PAGE);
+    return { type: "hello", since, since_note: this.notes.at(-1)?.note_seq ?? 0 };
   }
 
   #heard(frame) {

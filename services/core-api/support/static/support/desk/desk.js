@@ -31,8 +31,8 @@ const composer = new Composer(session);
 const view = new ConversationView(session, (entry) => composer.takeBack(entry));
 const list = new TicketList(categories, open);
 const panel = new LearnerPanel((line) => head.propose(line));
-const head = new TicketHead({ session, user, categories, state, onTicket, onProposed: () => panel.show(shown?.ticket.id ?? null) });
-const feed = new DeskFeed({ session, state, onChange, onConnection: () => bar.showConnection() });
+const head = new TicketHead({ session, user, username, categories, state, onTicket, onProposed: () => panel.show(shown?.ticket.id ?? null) });
+const feed = new DeskFeed({ session, state, onChange, onConnection });
 const bar = new DeskBar(feed);
 new TicketSearch(session, (found) => list.showFound(found));
 
@@ -42,7 +42,7 @@ function open(ticket) {
   shown = connected(ticket);
   if (left) leaveIfSettled(left);
   list.select(ticket.id);
-  head.show(ticket);
+  head.show(shown);
   view.show(shown);
   composer.show(shown);
   panel.show(ticket.id);
@@ -70,7 +70,7 @@ function leaveIfSettled(conversation) {
 function changed(conversation, { arrived }) {
   if (conversation !== shown) return leaveIfSettled(conversation);
   if (arrived) view.arrived(arrived, conversation);
-  head.show(conversation.ticket);
+  head.show(conversation);
   view.render();
   composer.render();
 }
@@ -79,6 +79,7 @@ function changed(conversation, { arrived }) {
 function onChange() {
   bar.showState(state);
   list.show(state);
+  head.agentsChanged();
   const ticket = shown && state.ticket(shown.ticket.id);
   if (shown && ticket) shown.update(ticket);
 }
@@ -105,16 +106,30 @@ onShortcut({
   search: () => byId("desk-search").focus(),
 });
 
+let begun = false;
+
+function onConnection() {
+  bar.showConnection();
+  if (feed.connectionState !== "live" || begun) return;
+  begun = true;
+  begin().catch((error) => {
+    begun = false; // the next time that it is connected
+    announce(error.message);
+  });
+}
+
+/** Names and ready answers; then the ticket of the address, and those for which something waits here to be sent. */
 async function begin() {
-  feed.start();
   for (const each of await session.call("GET", "/chat/v1/categories/")) categories.set(each.slug, each.name);
+  composer.picker.answers = await session.call("GET", "/chat/v1/canned-answers/");
   onChange();
-  const wanted = [location.hash.slice(1), ...outboxTickets(sessionStorage, username)].filter(Boolean);
-  for (const [place, id] of [...new Set(wanted)].entries()) {
+  const wanted = location.hash.slice(1);
+  for (const id of new Set([wanted, ...outboxTickets(sessionStorage, username)])) {
+    if (!id || shown?.ticket.id === id) continue;
     const ticket = await session.call("GET", `/chat/v1/tickets/${id}/`);
-    if (place === 0 && location.hash) open(ticket);
+    if (id === wanted && !shown) open(ticket);
     else connected(ticket);
   }
 }
 
-begin().catch((error) => announce(error.message));
+feed.start();

@@ -7,6 +7,7 @@ const SAID = {
   connecting: "Connecting …",
   live: "Connected",
   "logged-out": "You are logged out. What you write is kept here.",
+  crowded: "The desk is open in too many other windows.",
   forbidden: "This desk is not yours any more.",
   stopped: "Not connected",
 };
@@ -20,6 +21,8 @@ export class DeskBar {
   #said = "";
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #counting;
+  /** @type {import("./desk_state.js").DeskState | null} */
+  #state = null;
   #feed;
 
   /** @param {import("./desk_feed.js").DeskFeed} feed */
@@ -40,8 +43,10 @@ export class DeskBar {
 
   /** @param {import("./desk_state.js").DeskState} state */
   showState(state) {
-    if (document.activeElement !== this.#status) this.#status.value = state.status;
-    byId("desk-load").textContent = `${state.mine.length} of ${state.capacity} tickets`;
+    this.#state = state;
+    if (!state.me) return;
+    this.#status.value = state.me.status;
+    byId("desk-load").textContent = `${state.mine.length} of ${state.me.capacity} tickets`;
   }
 
   #render() {
@@ -49,16 +54,18 @@ export class DeskBar {
     const seconds = Math.max(0, Math.ceil((this.#feed.retryAt - Date.now()) / 1000));
     this.#connection.textContent = state === "waiting" ? `Not connected, trying again in ${seconds} s` : SAID[state];
     this.#connection.dataset.state = state;
-    this.#retry.hidden = state !== "waiting";
+    this.#retry.hidden = state !== "waiting" && state !== "crowded";
     this.#login.hidden = state !== "logged-out";
   }
 
-  async #choose() {
-    try {
-      await this.#feed.setStatus(this.#status.value);
-    } catch (error) {
-      announce(error.message);
-    }
-    this.#status.blur();
+  #choose() {
+    const status = this.#status.value;
+    if (this.#feed.setStatus(status)) announce(`You are ${status}.`);
+    else this.#refuse();
+  }
+
+  #refuse() {
+    announce("Not connected: choose again when you are.");
+    this.#status.value = this.#state?.me?.status ?? "offline";
   }
 }

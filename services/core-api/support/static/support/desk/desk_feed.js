@@ -1,20 +1,12 @@
-// What happens on the desk, asked for every few seconds.
+// What happens on the desk, live: keeps the state up to date by what /ws/desk/ tells. While it is connected the agent counts as
+// there, as long as they say so.
 
-import { delay } from "./backoff.js";
-import { LoggedOut } from "./session.js";
-
-const EVERY = 3_000; // ms
-const RENEW_AFTER = 25_000; // ms; being there counts for 60 s
+import { Connection } from "./connection.js";
 
 export class DeskFeed {
-  /** @type {import("./connection.js").State} */
-  connectionState = "connecting";
-  retryAt = 0;
-  #renewedAt = 0;
-  #failed = 0;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #timer;
-  #of;
+  #connection;
+  #state;
+  #onChange;
 
   /**
    * @param {object} of
@@ -23,59 +15,60 @@ export class DeskFeed {
    * @param {() => void} of.onChange
    * @param {() => void} of.onConnection
    */
-  constructor(of) {
-    this.#of = of;
+  constructor({ session, state, onChange, onConnection }) {
+    this.#state = state;
+    this.#onChange = onChange;
+    this.#connection = new Connection({
+      session,
+      path: "/ws/desk/",
+      ticket: null,
+      hello: () => ({ type: "hello" }),
+      onFrame: (frame) => this.#heard(frame),
+      onState: onConnection,
+    });
+  }
+
+  get connectionState() {
+    return this.#connection.state;
+  }
+
+  get retryAt() {
+    return this.#connection.retryAt;
   }
 
   start() {
-    addEventListener("online", this.retry);
-    addEventListener("offline", () => this.#say("waiting"));
-    this.#look();
+    this.#connection.start();
   }
 
-  retry = () => {
-    clearTimeout(this.#timer);
-    this.#look();
-  };
-
-  /** @param {"online" | "away" | "offline"} status */
-  async setStatus(status) {
-    this.#me(await this.#of.session.call("PUT", "/chat/v1/agents/me/", { status }));
-    this.#renewedAt = Date.now();
-    this.#of.onChange();
+  retry() {
+    this.#connection.retry();
   }
 
-  async #look() {
-    try {
-      await this.#refresh();
-      this.#failed = 0;
-      this.#timer = setTimeout(() => this.#look(), EVERY);
-      this.#say("live");
-    } catch (error) {
-      const pause = delay(this.#failed++);
-      this.retryAt = Date.now() + pause;
-      this.#timer = setTimeout(() => this.#look(), pause);
-      this.#say(error instanceof LoggedOut ? "logged-out" : "waiting");
+  /** @param {"online" | "away" | "offline"} status @returns {boolean} whether it could be said */
+  setStatus(status) {
+    return this.#connection.send({ type: "status", status });
+  }
+
+  #heard(frame) {
+    switch (frame.type) {
+      case "welcome":
+        this.#state.begin();
+        this.#state.me = frame;
+        break;
+      case "ticket":
+        this.#state.put(frame);
+        break;
+      case "gone":
+        this.#state.remove(frame.id);
+        break;
+      case "queue":
+        this.#state.queues = frame.categories;
+        this.#state.settle(); // comes after all the tickets
+        break;
+      case "agents":
+        this.#state.setAgents(frame.agents);
+        break;
     }
-  }
-
-  async #refresh() {
-    const { session, state } = this.#of;
-    if (state.status !== "offline" && Date.now() - this.#renewedAt > RENEW_AFTER) await this.setStatus(state.status);
-    const paths = ["/chat/v1/agents/me/", "/chat/v1/tickets/?assigned=me&limit=200", "/chat/v1/tickets/?assigned=none&limit=200"];
-    const [me, mine, waiting] = await Promise.all(paths.map((path) => session.call("GET", path)));
-    this.#me(me);
-    state.begin();
-    for (const ticket of [...mine.results, ...waiting.results]) state.put(ticket);
-    this.#of.onChange();
-  }
-
-  #me(me) {
-    Object.assign(this.#of.state, { status: me.status, capacity: me.capacity });
-  }
-
-  #say(state) {
-    this.connectionState = state;
-    this.#of.onConnection();
+    this.#onChange();
   }
 }

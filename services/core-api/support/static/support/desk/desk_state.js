@@ -5,10 +5,14 @@
 export class DeskState {
   /** @type {Map<string, Ticket>} */
   #tickets = new Map();
+  /** @type {Set<string>} those that this connection has named */
+  #named = new Set();
   /** @type {import("./shapes.js").Agent[]} */
   agents = [];
-  status = "offline";
-  capacity = 0;
+  /** @type {import("./shapes.js").Queue[]} of the categories that one answers */
+  queues = [];
+  /** @type {import("./shapes.js").Agent | null} oneself */
+  me = null;
 
   /** @param {string} user one's own id */
   constructor(user) {
@@ -21,10 +25,15 @@ export class DeskState {
     return found.sort((a, b) => Number(unread(b) > 0) - Number(unread(a) > 0) || a.number - b.number);
   }
 
-  /** @returns {Ticket[]} the one that has waited longest first */
+  /** @returns {Ticket[]} the next one first */
   get waiting() {
     const found = [...this.#tickets.values()].filter((it) => it.state === "queued");
-    return found.sort((a, b) => a.queued_at.localeCompare(b.queued_at) || a.number - b.number);
+    return found.sort((a, b) => place(a) - place(b) || a.number - b.number);
+  }
+
+  /** How many wait: more than are told of, where it is very many. */
+  get waitingCount() {
+    return this.queues.reduce((sum, queue) => sum + queue.queued, 0);
   }
 
   /** @param {string} id */
@@ -32,14 +41,27 @@ export class DeskState {
     return this.#tickets.get(id);
   }
 
-  /** A new connection tells everything anew: what it does not name is gone. */
+  /** A new connection tells everything anew: what it does not name before `settle` is gone. */
   begin() {
-    this.#tickets.clear();
+    this.#named.clear();
+  }
+
+  settle() {
+    for (const id of this.#tickets.keys()) {
+      if (!this.#named.has(id)) this.#tickets.delete(id);
+    }
+  }
+
+  /** @param {import("./shapes.js").Agent[]} agents oneself among them */
+  setAgents(agents) {
+    this.agents = agents;
+    this.me = agents.find((agent) => agent.id === this.user) ?? this.me;
   }
 
   /** @param {Ticket} ticket */
   put(ticket) {
     this.#tickets.set(ticket.id, ticket);
+    this.#named.add(ticket.id);
   }
 
   /** @param {string} id */
@@ -48,7 +70,15 @@ export class DeskState {
   }
 }
 
+const AHEAD = 30 * 60_000; // ms that each step of priority is worth, as chat-gateway has it (chat.place)
+const PRIORITIES = ["low", "normal", "high", "urgent"];
+
+/** Where it waits: since when, or earlier where its priority is high. @param {Ticket} ticket */
+function place(ticket) {
+  return Date.parse(ticket.queued_at) - PRIORITIES.indexOf(ticket.priority) * AHEAD;
+}
+
 /** @param {Ticket} ticket */
 export function unread(ticket) {
-  return ticket.unread ?? Math.max(0, ticket.head_seq - ticket.read_seq);
+  return ticket.state === "closed" ? 0 : ticket.unread;
 }

@@ -45,9 +45,10 @@
  * @property {string | null} order
  * @property {number} head_seq
  * @property {number} read_seq
- * @property {number} [unread]
- * @property {string} [priority]
- * @property {string[]} [tags]
+ * @property {number} unread others' messages beyond read_seq
+ * @property {"low" | "normal" | "high" | "urgent"} priority
+ * @property {string[]} tags
+ * @property {{score: number, comment: string} | null} rating
  * @property {string} created_at
  * @property {string} queued_at
  * @property {string | null} closed_at
@@ -62,6 +63,14 @@
  * @property {number} capacity
  * @property {number} open_tickets
  * @property {string[]} categories slugs
+ */
+
+/**
+ * @typedef {object} Queue
+ * @property {string} slug of a category
+ * @property {string} name
+ * @property {number} queued
+ * @property {string | null} oldest_queued_at
  */
 
 /**

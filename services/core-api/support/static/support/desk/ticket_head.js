@@ -1,7 +1,8 @@
 // Above the conversation: what the ticket is, and what can be done with it.
 
 import { announce } from "./announcer.js";
-import { byId, element } from "./elements.js";
+import { save } from "./attachments.js";
+import { byId, element, reconcile } from "./elements.js";
 
 /** @typedef {import("./shapes.js").Ticket} Ticket */
 
@@ -15,6 +16,7 @@ export class TicketHead {
    * @param {object} desk
    * @param {import("./session.js").Session} desk.session
    * @param {string} desk.user
+   * @param {string} desk.username
    * @param {Map<string, string>} desk.categories names by slug
    * @param {import("./desk_state.js").DeskState} desk.state
    * @param {(ticket: Ticket) => void} desk.onTicket it is another one now
@@ -27,58 +29,70 @@ export class TicketHead {
     byId("desk-transfer").addEventListener("click", () => this.#chooseTarget());
     dialog("desk-transfer-dialog", (form) => this.#transfer(form.elements.target.value));
     dialog("desk-propose-dialog", (form) => this.#propose(form.elements));
-    const { kind, days } = byId("desk-propose-dialog").querySelector("form").elements;
-    kind.addEventListener("change", () => (days.disabled = kind.value !== "extension"));
+    byId("desk-propose-kind").addEventListener("change", () => showDays());
+    byId("desk-priority").addEventListener("change", () => this.#prioritise());
+    byId("desk-transcript").addEventListener("click", () => this.#saveTranscript());
     byId("desk-tag-form").addEventListener("submit", (event) => this.#addTag(event));
   }
 
-  /** @param {Ticket | null} ticket */
-  show(ticket) {
-    if (ticket?.id !== this.#ticket?.id) this.#say("");
+  /** @param {import("./conversation.js").Conversation} conversation */
+  show({ ticket, connection }) {
+    if (ticket.id !== this.#ticket?.id) this.#say("");
     this.#ticket = ticket;
-    byId("desk-none").hidden = ticket !== null;
-    byId("desk-one").hidden = ticket === null;
-    if (ticket) this.#render(ticket);
+    byId("desk-none").hidden = true;
+    byId("desk-one").hidden = false;
+    this.#render(ticket);
+    this.#warn(ticket, connection.state);
   }
 
   /** Asks what shall be proposed about a line of an order. @param {{id: string, course: string, price: string}} line */
   propose(line) {
     const form = byId("desk-propose-dialog").querySelector("form");
     form.reset();
-    form.elements.days.disabled = true;
+    showDays();
     form.elements.order_line.value = line.id;
     byId("desk-propose-about").textContent = `${line.course}, bought for ${line.price} credits. Nothing happens before finance agrees.`;
     ask("desk-propose-dialog");
   }
 
   #render(ticket) {
-    const { categories, user } = this.#desk;
-    const mine = ticket.assignee_id === user;
+    const { categories, username } = this.#desk;
+    const mine = ticket.assignee === username;
     byId("desk-subject").textContent = ticket.subject || "erased";
     const who = ticket.assignee ? (mine ? "with you" : `with ${ticket.assignee}`) : "with nobody";
     const where = categories.get(ticket.category) ?? ticket.category;
-    byId("desk-about").textContent = `#${ticket.number} · ${ticket.learner} · ${where} · ${ticket.state}${ticket.state === "open" ? `, ${who}` : ""}`;
+    const state = ticket.state === "open" ? `open, ${who}` : ticket.state;
+    const rated = ticket.rating ? ` · rated ${ticket.rating.score} of 5 ${ticket.rating.comment}` : "";
+    byId("desk-about").textContent = `#${ticket.number} · ${ticket.learner} · ${where} · ${state}${rated}`;
+    byId("desk-priority").value = ticket.priority;
+    byId("desk-priority").disabled = ticket.state === "closed";
     byId("desk-claim").hidden = ticket.state !== "queued";
     byId("desk-transfer").hidden = ticket.state === "closed";
     byId("desk-close").hidden = ticket.state === "closed";
     byId("desk-reopen").hidden = ticket.state !== "closed";
-    byId("desk-other").hidden = ticket.state !== "open" || mine;
-    byId("desk-other").textContent = `${ticket.assignee} answers this ticket. Leave a note, or talk to them first.`;
     this.#renderTags(ticket.tags);
   }
 
-  /** @param {string[] | undefined} tags undefined: this server has none */
+  /** What the agent should know before writing. */
+  #warn(ticket, connection) {
+    const others = ticket.state === "open" && ticket.assignee !== this.#desk.username;
+    let warning = others ? `${ticket.assignee} answers this ticket. Leave a note, or talk to them first.` : "";
+    if (connection === "forbidden") warning = "This ticket is not of your categories any more.";
+    else if (connection !== "live") warning = "Not connected to this ticket. What you write is sent when it is again.";
+    byId("desk-warning").hidden = !warning;
+    byId("desk-warning").textContent = warning;
+  }
+
+  /** @param {string[]} tags */
   #renderTags(tags) {
-    byId("desk-tag-form").hidden = !tags;
-    const chips = (tags ?? []).map((tag) =>
-      element(
-        "li",
-        {},
-        tag,
-        element("button", { type: "button", class: "link", "aria-label": `Remove the tag ${tag}`, onclick: () => this.#removeTag(tag) }, "×"),
-      ),
-    );
-    byId("desk-tags").replaceChildren(...chips);
+    const remove = (tag) => ({
+      type: "button",
+      class: "link",
+      "aria-label": `Remove the tag ${tag}`,
+      onclick: () => this.#removeTag(tag),
+    });
+    const chip = (tag) => element("li", {}, tag, element("button", remove(tag), "×"));
+    reconcile(byId("desk-tags"), tags, (tag) => tag, chip);
   }
 
   #addTag(event) {
@@ -86,7 +100,7 @@ export class TicketHead {
     const field = event.target.elements.tag;
     const tag = field.value.trim();
     field.value = "";
-    if (tag && !this.#ticket?.tags?.includes(tag)) this.#putTags([...(this.#ticket?.tags ?? []), tag]);
+    if (tag) this.#putTags([...(this.#ticket?.tags ?? []), tag]);
   }
 
   #removeTag(tag) {
@@ -98,8 +112,34 @@ export class TicketHead {
     return this.#act("PUT", "tags", { tags }, "");
   }
 
+  #prioritise() {
+    const priority = byId("desk-priority").value;
+    return this.#act("POST", "priority", { priority }, `Its priority is ${priority}.`);
+  }
+
+  async #saveTranscript() {
+    try {
+      const answer = await this.#desk.session.request("GET", `/chat/v1/tickets/${this.#ticket?.id}/transcript/?notes=1`);
+      save(await answer.blob(), `ticket-${this.#ticket?.number}.txt`);
+    } catch (error) {
+      this.#say(error.message);
+    }
+  }
+
   #chooseTarget() {
+    this.#offerTargets();
+    ask("desk-transfer-dialog");
+  }
+
+  /** Who is there may have changed. */
+  agentsChanged() {
+    if (byId("desk-transfer-dialog").open) this.#offerTargets();
+  }
+
+  #offerTargets() {
     const { state, categories, user } = this.#desk;
+    const field = byId("desk-transfer-target");
+    const chosen = field.value;
     const agents = state.agents
       .filter((it) => it.id !== user && it.categories.includes(this.#ticket?.category ?? ""))
       .map((it) => option(`agent:${it.id}`, `${it.username} (${it.status}, ${it.open_tickets} of ${it.capacity})`));
@@ -107,8 +147,8 @@ export class TicketHead {
       .filter(([slug]) => slug !== this.#ticket?.category)
       .map(([slug, name]) => option(`category:${slug}`, name));
     const groups = [group("Agents", agents), group("Other categories", queues)].filter((it) => it.children.length);
-    byId("desk-transfer-target").replaceChildren(...groups);
-    ask("desk-transfer-dialog");
+    field.replaceChildren(...groups);
+    if ([...field.options].some((it) => it.value === chosen)) field.value = chosen;
   }
 
   #transfer(target) {
@@ -134,6 +174,7 @@ export class TicketHead {
     if (!ticket) return;
     this.#say(done);
     this.#desk.onTicket(ticket);
+    if (!document.activeElement?.checkVisibility() || document.activeElement === document.body) byId("desk-text").focus();
   }
 
   /** The answer's body; null where it was refused, which the agent is told. */
@@ -150,6 +191,12 @@ export class TicketHead {
     this.#said.textContent = sentence;
     if (sentence) announce(sentence);
   }
+}
+
+/** An extension is for some days; a refund is not. */
+function showDays() {
+  const asked = byId("desk-propose-kind").value === "extension";
+  byId("desk-propose-for").hidden = byId("desk-propose-days").disabled = !asked;
 }
 
 /** @param {string} id @param {(form: any) => void} done when the agent did not cancel it */

@@ -34,7 +34,7 @@ export class TicketList {
     this.#tickets.mine = state.mine;
     this.#tickets.waiting = state.waiting;
     byId("desk-mine-count").textContent = String(state.mine.length);
-    byId("desk-waiting-count").textContent = String(state.waiting.length);
+    byId("desk-waiting-count").textContent = String(state.waitingCount);
     const news = state.mine.filter((ticket) => unread(ticket) > 0).length;
     document.title = news ? `(${news}) ${TITLE}` : TITLE;
     this.#render();
@@ -75,7 +75,7 @@ export class TicketList {
   }
 
   #button(ticket) {
-    const news = ticket.state === "closed" ? 0 : unread(ticket);
+    const news = unread(ticket);
     const waits = ticket.state === "queued";
     const time = waits ? ticket.queued_at : (ticket.closed_at ?? ticket.created_at);
     return element(
@@ -98,10 +98,14 @@ export class TicketList {
   }
 
   #marks(ticket) {
-    const urgent = ticket.priority && ticket.priority !== "normal" ? [ticket.priority] : [];
-    const other = ticket.assignee && !this.#tickets.mine.includes(ticket) ? [`with ${ticket.assignee}`] : [];
-    const marks = [...urgent, ...(ticket.state === "closed" ? ["closed"] : other), ...(ticket.tags ?? [])];
-    return marks.length > 0 && element("span", { class: "marks" }, ...marks.map((it) => element("span", { class: "mark" }, it)));
+    const { priority, assignee, state, tags } = ticket;
+    const marks = [
+      priority !== "normal" && element("span", { class: `mark ${priority}` }, priority),
+      state === "closed" && element("span", { class: "mark" }, "closed"),
+      assignee && !this.#tickets.mine.includes(ticket) && element("span", { class: "mark" }, `with ${assignee}`),
+      ...tags.map((tag) => element("span", { class: "mark" }, tag)),
+    ].filter(Boolean);
+    return marks.length > 0 && element("span", { class: "marks" }, ...marks);
   }
 
   #move(event) {
