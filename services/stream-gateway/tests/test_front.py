@@ -136,6 +136,27 @@ def test_parts_of_files_and_what_has_not_changed(browser: Browser, alice: Person
     assert head.headers["etag"] == tag
 
 
+def test_a_lessons_file_is_saved_whole_or_in_parts(
+    browser: Browser, alice: Person, lesson: Lesson, world: World
+) -> None:
+    address = f"/stream/v1/attachments/{world.attachment(lesson, 'Übung 1.pdf')}"
+    content = b"0123456789" * 20
+    whole = browser.get(address, headers=alice.bearer)
+    assert (whole.status_code, whole.content, whole.headers["accept-ranges"]) == (200, content, "bytes")
+    assert whole.headers["content-disposition"].startswith("attachment; ")
+    assert (whole.headers["x-content-type-options"], whole.headers["cache-control"]) == ("nosniff", "private, no-cache")
+    assert "sandbox" in whole.headers["content-security-policy"]
+    for asked, expected in (("5-9", content[5:10]), ("-3", content[-3:]), ("190-", content[190:])):
+        part = browser.get(address, headers=alice.bearer | {"Range": f"bytes={asked}"})
+        assert (part.status_code, part.content) == (206, expected)
+        assert part.headers["content-disposition"] == whole.headers["content-disposition"]
+    stale = alice.bearer | {"Range": "bytes=0-1", "If-Range": '"another"'}
+    assert browser.get(address, headers=stale).content == content
+    beyond = browser.get(address, headers=alice.bearer | {"Range": "bytes=200-"})
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, "bytes */200")
+    assert browser.get(address, headers={"Range": "bytes=0-1"}).json()["code"] == "not_authenticated"
+
+
 TRIED = [
     "{base}/package.json",
     "{base}/../../../package.json",
