@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -126,6 +126,7 @@ INCOMING_DESK: dict[str, type[Incoming]] = {
     "ping": Ping,
 }
 hints: Callable[[type], dict[str, Any]] = cache(get_type_hints)  # a frame's fields and their types
+REQUIRED = {shape: {field.name for field in fields(shape) if field.default is MISSING} for shape in get_args(Incoming)}
 VALUES = {"typing": "typing", "presence": "online", "read": "seq"}  # what a signal's value is called in its frame
 LARGEST_SEQ = 2**63 - 1
 
@@ -147,10 +148,9 @@ def read(text: str, shapes: Mapping[str, type[Incoming]]) -> Incoming:
     shape = shapes.get(kind) if isinstance(kind, str) else None
     if shape is None:
         raise BadFrame(f'"type" is one of {", ".join(shapes)}.')
-    known = {field.name: field.default is MISSING for field in fields(shape)}
-    if unknown := frame.keys() - known.keys():
+    if unknown := frame.keys() - hints(shape).keys():
         raise BadFrame(f"{kind} has no field {', '.join(sorted(unknown))}."[:200])
-    if missing := {name for name, required in known.items() if required} - frame.keys():
+    if missing := REQUIRED[shape] - frame.keys():
         raise BadFrame(f"{kind} needs {', '.join(sorted(missing))}.")
     for name, value in frame.items():
         _check(kind, name, value, hints(shape)[name])
@@ -179,7 +179,8 @@ def read_plain(text: str) -> str:
 
 
 def timestamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    """`moment` in UTC, to the second."""
+    return moment.astimezone(UTC).isoformat()[:19] + "Z"
 
 
 def plain_message(row: MessageRow) -> str:

@@ -6,14 +6,14 @@ from config import settings  # first of all: a missing variable is told before t
 
 # isort: split
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from realtime.asgi import application  # sets Django up
 from realtime.frames import MAX_FRAME
+from realtime.wire import WebSocketProtocol
 
 if TYPE_CHECKING:
     from realtime.runtime import Runtime
@@ -23,22 +23,6 @@ PING_EVERY = 20.0  # seconds; far below what proxies take for silence
 PING_WITHIN = 20.0  # seconds for the answer
 
 log = structlog.get_logger()
-
-
-class WebSocketProtocol(WebSocketsSansIOProtocol):
-    async def send(self, message: Any) -> None:
-        """A close does not wait behind a reader who does not read, and what they never read is dropped in the end."""
-        if message["type"] == "websocket.close" and self.handshake_complete:
-            self.writable.set()
-            self.loop.call_later(self.close_timeout, self.transport.abort)
-        await super().send(message)
-
-    def handle_ping(self) -> None:
-        """Whoever pings and does not read gets no more answers: they would pile up here without end."""
-        if self.writable.is_set():
-            super().handle_ping()
-        else:
-            self.conn.data_to_send()
 
 
 class Server(uvicorn.Server):

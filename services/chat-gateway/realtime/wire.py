@@ -1,0 +1,89 @@
+"""The bytes of a WebSocket: what is written in one turn of the event loop leaves together, text frames by the shortest way."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
+
+TOGETHER = 64 * 1024  # bytes that may gather before they leave
+WRITABLE = "lectern.writable"  # in the scope's state: an Event that is set while sending waits for nobody
+
+
+class Gathered:
+    """A transport that makes one write of an acknowledgement and the message itself, or of a page of missed messages."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self.is_closing = transport.is_closing
+        self.pause_reading = transport.pause_reading
+        self.resume_reading = transport.resume_reading
+
+    def write(self, data: bytes) -> None:
+        if not self._waiting:
+            self._loop.call_soon(self._flush)
+        self._waiting.append(data)
+        self._size += len(data)
+        if self._size > TOGETHER:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._waiting and not self._transport.is_closing():
+            self._transport.write(b"".join(self._waiting))
+        self._waiting.clear()
+        self._size = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+def text_frame(text: str) -> bytes:
+    """RFC 6455, section 5.2: final, text, not masked."""
+    payload = text.encode()
+    size = len(payload)
+    if size < 126:
+        return bytes((0x81, size)) + payload
+    if size < 1 << 16:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(Gathered(transport, self.loop))  # type: ignore[arg-type]  # all that is used of a transport
+
+    async def run_asgi(self) -> None:
+        self.scope["state"][WRITABLE] = self.writable
+        await super().run_asgi()
+
+    async def send(self, message: Any) -> None:
+        """A close does not wait behind a reader who does not read, and what they never read is dropped in the end."""
+        if message["type"] == "websocket.send" and self.writable.is_set() and self._plain_sailing():
+            self.transport.write(text_frame(message["text"]))
+            return
+        if message["type"] == "websocket.close" and self.handshake_complete:
+            self.writable.set()
+            self.loop.call_later(self.close_timeout, self.transport.abort)
+        await super().send(message)
+
+    def _plain_sailing(self) -> bool:
+        """Accepted, and neither side has begun to close: uvicorn and websockets would just put a head before the text."""
+        return (
+            self.handshake_complete and not self.disconnected and not self.close_sent and self.conn.state is State.OPEN
+        )
+
+    def handle_ping(self) -> None:
+        """Whoever pings and does not read gets no more answers: they would pile up here without end."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()
