@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import orjson
@@ -127,6 +127,7 @@ INCOMING_DESK: dict[str, type[Incoming]] = {
 }
 hints: Callable[[type], dict[str, Any]] = cache(get_type_hints)  # a frame's fields and their types
 REQUIRED = {shape: {field.name for field in fields(shape) if field.default is MISSING} for shape in get_args(Incoming)}
+encoded_once = lru_cache(maxsize=256)  # a row that was handed over to all sockets of a ticket is the same object
 VALUES = {"typing": "typing", "presence": "online", "read": "seq"}  # what a signal's value is called in its frame
 LARGEST_SEQ = 2**63 - 1
 
@@ -183,6 +184,7 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat()[:19] + "Z"
 
 
+@encoded_once
 def plain_message(row: MessageRow) -> str:
     """Byte for byte as documented, spaces included: clients of the plain protocol are of every kind."""
     body, sender = orjson.dumps(row.body).decode(), orjson.dumps(row.sender_username).decode()
@@ -197,6 +199,7 @@ def frame(kind: str, **values: Any) -> str:
     return orjson.dumps({"type": kind, **values}).decode()
 
 
+@encoded_once
 def message(row: MessageRow) -> str:
     attached = {} if row.attachment is None else {"attachment": row.attachment}
     return frame(

@@ -15,6 +15,8 @@ WRITABLE = "lectern.writable"  # in the scope's state: an Event that is set whil
 class Gathered:
     """A transport that makes one write of an acknowledgement and the message itself, or of a page of missed messages."""
 
+    __slots__ = ("_loop", "_size", "_transport", "_waiting", "is_closing", "pause_reading", "resume_reading")
+
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop

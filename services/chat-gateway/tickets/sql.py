@@ -116,9 +116,9 @@ UPDATE chat.agent_status SET lease_until = now() + %(lease)s
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MessageRow:
-    """A message as MESSAGE_COLUMNS."""
+    """A message as MESSAGE_COLUMNS; two readings of one are two."""
 
     seq: int
     id: uuid.UUID
