@@ -55,7 +55,7 @@ class DeskFeed:
         if isinstance(event, Signal) and event.kind != "read":
             return
         changed = isinstance(event, TicketEvent) and event.changed
-        if changed or self._latest is None or event.ticket in self._latest.ids:
+        if changed or self._latest is None or event.ticket in self._latest.tickets:
             self.wake()
 
     async def run(self) -> None:
@@ -72,7 +72,7 @@ class DeskFeed:
 
     async def _refresh(self) -> None:
         people = {desk.person.id: desk.person for desk in self._desks}
-        self._latest = await read(list(people.values()))
+        self._latest = await read(list(people.values()), self._latest)
         for each in list(self._desks):
             if each.person.id in self._latest.people:
                 each.show(self._latest)

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Count
 from django.db.models.functions import Now
 
-from tests.conftest import url
+from tests.conftest import DATABASE, POSTGRES, url
 from tests.server import wait_for
 from tickets import actions, assignment, people
 from tickets.models import AgentStatus, Assignment, Presence, Ticket
@@ -199,6 +199,25 @@ def test_an_agent_who_is_revoked_while_they_are_given_a_ticket_does_not_keep_it(
     assignment.assign_waiting()  # which the notification wakes
     assert look(call, alice, ticket)["state"] == "queued"
     assert history(ticket) == ["assigned", "released"]
+
+
+def test_who_dies_while_giving_a_ticket_leaves_it_to_the_next(call, alice, bob, category):
+    go(call, bob)
+    with psycopg.connect(url("chat")) as holding, psycopg.connect(POSTGRES, autocommit=True) as admin:
+        holding.execute("SELECT FROM chat.agent_status WHERE user_id = %s FOR UPDATE", [bob.id])
+        with ThreadPoolExecutor(1) as thread:
+            giving = thread.submit(in_a_thread, open_ticket, call, alice, category)
+            wait_for(is_somebody_waiting_for_a_row)
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = %s AND wait_event_type = 'Lock' AND query LIKE '%%chat.assignment%%'",
+                [DATABASE],
+            )
+            ticket = giving.result()
+    assert ticket["state"] == "queued"  # and kept, whatever became of giving it
+    assignment.assign_waiting()
+    assert look(call, alice, ticket)["assignee"] == bob.username
+    assert history(ticket) == ["assigned"]
 
 
 def in_a_thread(work, *arguments):

@@ -160,6 +160,17 @@ async def test_an_agent_who_gets_or_loses_a_category_sees_it_at_once(server, wor
     await desk.until(lambda: [queue["slug"] for queue in desk.queue] == [other[1]], SOON)
 
 
+async def test_more_capacity_is_used_at_once(server, world, alice, category):
+    carol = world.agent("carol", category[0], capacity=1)
+    desk = await sit_down(server, carol)
+    await desk.client.send(type="status", status="online")
+    await desk.until(lambda: desk.agents[carol.username]["status"] == "online", SOON)
+    tickets = [(await open_ticket(server, alice, category))["id"] for _ in range(2)]
+    await desk.until(lambda: [desk.tickets.get(id, {}).get("state") for id in tickets] == ["open", "queued"], SOON)
+    world.change_capacity(carol, 2)
+    await desk.until(lambda: [desk.tickets[id]["state"] for id in tickets] == ["open", "open"], SOON)
+
+
 async def test_tickets_of_a_revoked_agent_go_to_another_one_within_a_second(server, world, alice, bob, category):
     await ask(server, bob, "PUT", "/agents/me/", {"status": "online"})
     ticket = await open_ticket(server, alice, category)
@@ -225,10 +236,13 @@ async def test_what_no_event_tells_of_is_seen_by_the_sweep(server, alice, bob, c
 def test_only_what_changed_is_told():
     me, queue = {"id": "me"}, [{"slug": "billing", "queued": 1}]
     agents = [{"id": "me", "status": "online", "lease_until": "12:00"}]
-    before = View(me, {"1": {"id": "1", "unread": 0}, "2": {"id": "2", "unread": 0}}, queue, agents)
+    before = View(me, {"1": ({"id": "1"}, 0, 0), "2": ({"id": "2"}, 0, 0)}, queue, agents)
     renewed = [{"id": "me", "status": "online", "lease_until": "12:05"}]
-    now = View(me, {"1": {"id": "1", "unread": 3}}, queue, renewed)
+    now = View(me, {"1": ({"id": "1"}, 1, 3)}, queue, renewed)
     assert list(changes(before, before)) == []
-    assert list(changes(before, now)) == [("ticket", {"id": "1", "unread": 3}), ("gone", {"id": "2"})]
+    assert list(changes(before, now)) == [
+        ("ticket", {"id": "1", "read_seq": 1, "unread": 3}),
+        ("gone", {"id": "2"}),
+    ]
     assert [kind for kind, _ in changes(None, now)] == ["welcome", "ticket", "queue", "agents"]
     assert json.dumps(list(changes(now, before)))

@@ -188,6 +188,9 @@ class World:
     def give_category(self, user: User, category: uuid.UUID) -> None:
         self.shrink(user, f"INSERT INTO core.support_agent SELECT %s, '{category}', 1, 5")
 
+    def change_capacity(self, user: User, capacity: int) -> None:
+        self.shrink(user, f"UPDATE core.support_agent SET capacity = {capacity} WHERE user_id = %s")
+
     def take_permissions(self, user: User) -> None:
         self.shrink(user, "UPDATE core.principal SET permissions = '{}' WHERE user_id = %s")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
@@ -58,23 +58,23 @@ SELECT c.category_id AS id, c.slug, c.name, coalesce(w.queued, 0) AS queued, w.o
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A ticket, and how REST gives it (less what is the reader's own)."""
+    """A ticket, and how REST gives it (less what is the reader's own). `row`: what it was made of."""
 
     ticket: Ticket
+    row: tuple[Any, ...]
     data: dict[str, Any]
 
-    def is_for(self, person: Person) -> bool:
-        if self.ticket.state == TicketState.OPEN:
-            return self.ticket.assignee_id == person.id
-        return self.ticket.category_id in person.categories and self.ticket.learner_id != person.id
+
+# How a person finds a ticket: its data, how far they have read, and how much is unread.
+Found = tuple[dict[str, Any], int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one desk shows, as it is told: `tickets` by id."""
+    """What one desk shows: `me` and `agents` as GET /agents/ has them, tickets by id."""
 
     me: dict[str, Any]
-    tickets: dict[str, dict[str, Any]]
+    tickets: dict[str, Found]
     queue: list[dict[str, Any]]
     agents: list[dict[str, Any]]
 
@@ -84,52 +84,78 @@ class Snapshot:
     """The desks of `people`, read together."""
 
     people: frozenset[uuid.UUID]
-    tickets: list[Shown]
+    tickets: dict[uuid.UUID, Shown]
+    held: dict[uuid.UUID, list[Shown]]  # open ones by agent
+    waiting: dict[uuid.UUID, list[Shown]]  # by category
     read: dict[tuple[uuid.UUID, uuid.UUID], tuple[int, int]]  # ticket and person: read_seq, unread
     queues: dict[uuid.UUID, dict[str, Any]]  # by category
-    agents: list[dict[str, Any]]
-    ids: frozenset[uuid.UUID] = field(default_factory=frozenset)  # of the tickets
+    agents: dict[str, dict[str, Any]]  # by id
 
     def of(self, person: Person) -> View:
-        mine = [shown for shown in self.tickets if shown.is_for(person)]
-        slugs = {queue["slug"] for category, queue in self.queues.items() if category in person.categories}
-        me = str(person.id)
+        mine = list(self.held.get(person.id, ()))
+        for category in person.categories:
+            mine += [shown for shown in self.waiting.get(category, ()) if shown.ticket.learner_id != person.id]
+        queue = [queue for category, queue in self.queues.items() if category in person.categories]
+        slugs, me = {each["slug"] for each in queue}, str(person.id)
         return View(
-            me=next(agent for agent in self.agents if agent["id"] == me),
-            tickets={shown.data["id"]: shown.data | self._reading(shown.ticket, person) for shown in mine},
-            queue=[queue for category, queue in self.queues.items() if category in person.categories],
+            me=self.agents[me],
+            tickets={shown.data["id"]: self._found(shown, person) for shown in mine},
+            queue=queue,
             agents=[
                 agent
-                for agent in self.agents
-                if LEAD in person.permissions or agent["id"] == me or slugs.intersection(agent["categories"])
+                for id, agent in self.agents.items()
+                if LEAD in person.permissions or id == me or slugs.intersection(agent["categories"])
             ],
         )
 
-    def _reading(self, ticket: Ticket, person: Person) -> dict[str, int]:
-        read_seq, unread = self.read.get((ticket.id, person.id), (0, ticket.head_seq))
-        return {"read_seq": read_seq, "unread": unread}
+    def _found(self, shown: Shown, person: Person) -> Found:
+        read_seq, unread = self.read.get((shown.ticket.id, person.id), (0, shown.ticket.head_seq))
+        return shown.data, read_seq, unread
 
 
-def read(people: Collection[Person]) -> Snapshot:
-    """What the desks of `people` show now."""
+def read(people: Collection[Person], before: Snapshot | None = None) -> Snapshot:
+    """What the desks of `people` show now. `before` spares making what is still the same."""
     users = [person.id for person in people]
     categories = list({category for person in people for category in person.categories})
     with connection.cursor() as cursor:
         cursor.execute(TICKETS, {"users": users, "categories": categories, "head": HEAD})
         ids = [row[0] for row in cursor.fetchall()]
-        tickets = Ticket.objects.annotate(for_agent=Value(True)).in_bulk(ids)
+        tickets = _shown(ids, before.tickets if before else {})
         cursor.execute(READ, {"tickets": ids, "users": users})
         reading = {(ticket, user): (read_seq, unread) for ticket, user, read_seq, unread in cursor.fetchall()}
         cursor.execute(QUEUES, {"categories": categories})
         queues = {queue["id"]: dict(QueueSerializer(queue).data) for queue in queries.dicts(cursor)}
+    held: dict[uuid.UUID, list[Shown]] = {}
+    waiting: dict[uuid.UUID, list[Shown]] = {}
+    for shown in tickets.values():
+        if shown.ticket.state == TicketState.QUEUED:
+            waiting.setdefault(shown.ticket.category_id, []).append(shown)
+        elif shown.ticket.assignee_id:
+            held.setdefault(shown.ticket.assignee_id, []).append(shown)
+    agents = AgentSerializer(queries.agents(also=users), many=True).data
     return Snapshot(
         people=frozenset(users),
-        tickets=[Shown(tickets[id], dict(TicketSerializer(tickets[id]).data)) for id in ids if id in tickets],
+        tickets=tickets,
+        held=held,
+        waiting=waiting,
         read=reading,
         queues=queues,
-        agents=[dict(AgentSerializer(agent).data) for agent in queries.agents(also=users)],
-        ids=frozenset(ids),
+        agents={agent["id"]: agent for agent in agents},
     )
+
+
+def _shown(ids: list[uuid.UUID], before: dict[uuid.UUID, Shown]) -> dict[uuid.UUID, Shown]:
+    """In the order of `ids`. What did not change since `before` is the very same object."""
+    serializer, fields = TicketSerializer(), Ticket._meta.concrete_fields
+    tickets = Ticket.objects.annotate(for_agent=Value(True)).in_bulk(ids)
+    found: dict[uuid.UUID, Shown] = {}
+    for ticket in (tickets[id] for id in ids if id in tickets):
+        row = tuple(getattr(ticket, field.attname) for field in fields)
+        known = before.get(ticket.id)
+        if known is None or known.row != row:
+            known = Shown(ticket, row, serializer.to_representation(ticket))
+        found[ticket.id] = known
+    return found
 
 
 def changes(before: View | None, now: View) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -137,9 +163,10 @@ def changes(before: View | None, now: View) -> Iterator[tuple[str, dict[str, Any
     if before is None:
         yield "welcome", now.me
     known = before.tickets if before else {}
-    for ticket, data in now.tickets.items():
-        if known.get(ticket) != data:
-            yield "ticket", data
+    for ticket, found in now.tickets.items():
+        if known.get(ticket) != found:
+            data, read_seq, unread = found
+            yield "ticket", data | {"read_seq": read_seq, "unread": unread}
     for ticket in known.keys() - now.tickets.keys():
         yield "gone", {"id": ticket}
     if before is None or before.queue != now.queue:

@@ -15,7 +15,7 @@ CREATE FUNCTION chat_published.held_about(person uuid) RETURNS TABLE (kind text,
 AS $$
     SELECT 'tickets', json_build_object(
                'id', t.id, 'number', t.number, 'category', t.category_slug, 'subject', t.subject, 'state', t.state,
-               'lesson', t.lesson_id, 'order', t.order_id, 'agent', t.assignee_username,
+               'priority', t.priority, 'lesson', t.lesson_id, 'order', t.order_id, 'agent', t.assignee_username,
                'created_at', t.created_at, 'queued_at', t.queued_at, 'closed_at', t.closed_at,
                'first_response_at', t.first_response_at, 'rating', t.rating, 'rating_comment', t.rating_comment,
                'rated_at', t.rated_at)
@@ -48,8 +48,11 @@ AS $$
     SELECT 'mails', json_build_object('ticket', u.ticket_id, 'up_to', u.mailed_seq, 'at', u.mailed_at)
       FROM chat.unread_mail u WHERE u.user_id = person AND u.mailed_at IS NOT NULL
     UNION ALL
-    SELECT 'assignments', json_build_object('ticket', a.ticket_id, 'reason', a.reason, 'at', a.at)
-      FROM chat.assignment a WHERE a.agent_id = person
+    SELECT 'assignments', json_build_object(
+               'ticket', a.ticket_id, 'reason', a.reason, 'at', a.at,
+               'had_it_then', a.agent_id IS NOT DISTINCT FROM person, 'own_doing', a.actor_id IS NOT DISTINCT FROM person,
+               'over_capacity', a.over_capacity)
+      FROM (SELECT * FROM chat.assignment WHERE agent_id = person OR actor_id = person ORDER BY id) a
     UNION ALL
     SELECT 'presence', json_build_object('status', a.status, 'counts_until', a.lease_until, 'last_given_at', a.assigned_at)
       FROM chat.agent_status a WHERE a.user_id = person

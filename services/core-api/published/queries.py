@@ -28,7 +28,7 @@ CHAT = {
     "notes": "What you wrote, as an agent, to other agents about tickets.",
     "read_marks": "Up to which message you have read which ticket.",
     "mails": "In which tickets you were last told of unread messages by mail, and when.",
-    "assignments": "Tickets that were given to you as an agent.",
+    "assignments": "Tickets that you closed or reopened, and as an agent were given or handed on.",
     "presence": "Whether you counted as there, as an agent.",
 }
 STREAM = "SELECT has_table_privilege(to_regclass('stream_published.playback_session'), 'SELECT')"
