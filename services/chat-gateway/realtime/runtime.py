@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
@@ -69,9 +70,14 @@ class Runtime:
         """By core's notification; or (empty) the listener is connected anew, so PostgreSQL may have been restarted."""
         self.hub.access_changed(user)
         self.erasures.wake()
-        self.housekeeping.wake()  # who answers what may be another
+        self.hub.spawn(self._assign_anew(user))
         if not user:
             self.hub.spawn(asyncio.to_thread(discard_broken_connections))
+
+    async def _assign_anew(self, user: str) -> None:
+        """Soon, if what somebody answers may be another; most of those whose access shrinks are learners."""
+        if not user or await self.store.answers_tickets(uuid.UUID(user)):
+            self.housekeeping.wake()
 
     async def person(self, claims: Claims) -> Person | None:
         """The person behind verified claims, or None where the token counts no more. From the cache for moments."""

@@ -192,6 +192,10 @@ class Store:
         claims = Claims(user, username, generation, session, int(expires_at.timestamp()))
         return ConnectPass(ticket, claims) if fresh else None
 
+    async def answers_tickets(self, user: uuid.UUID) -> bool:
+        """Whether they do, or have an open one of the time when they did."""
+        return bool((await self._fetch(sql.ANSWERS_TICKETS, {"user": user}))[0][0])
+
     async def renew_leases(self, users: Collection[uuid.UUID], lease: timedelta) -> None:
         await self._run(sql.RENEW_LEASES, {"users": list(users), "lease": lease}, tuple_row, fetch=False)
 

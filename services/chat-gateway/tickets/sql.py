@@ -108,6 +108,11 @@ RETURNING ticket_id, user_id, username, generation, session_id, token_expires_at
 
 DELETE_STALE_CONNECT_TICKETS = "DELETE FROM chat.connect_ticket WHERE expires_at < now() - interval '1 minute'"
 
+ANSWERS_TICKETS = """
+SELECT EXISTS (SELECT FROM chat.ticket WHERE assignee_id = %(user)s AND state = 'open')
+    OR EXISTS (SELECT FROM published.support_agent WHERE user_id = %(user)s)
+"""
+
 # A row that an assignment holds is skipped: the next sweep renews it, and the two never wait for each other crosswise.
 RENEW_LEASES = """
 UPDATE chat.agent_status SET lease_until = now() + %(lease)s
