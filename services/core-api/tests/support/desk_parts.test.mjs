@@ -56,6 +56,14 @@ test("random replays of overlapping stretches never lose, double or swap a messa
   }
 });
 
+test("of ten thousand missed messages the newest are kept, and the rest can be loaded again", () => {
+  const log = new MessageLog();
+  for (let seq = 1; seq <= 10_000; seq += 1) assert.equal(log.add(said(seq)), "added");
+  assert.equal(log.last, 10_000);
+  assert.ok(log.messages.length >= 500 && log.messages.length <= 1000);
+  assert.equal(log.first, 10_001 - log.messages.length);
+});
+
 test("an erased message replaces what it was", () => {
   const log = new MessageLog();
   log.add(said(1));

@@ -87,7 +87,7 @@ export class Composer {
     if (!text || !this.#conversation || this.#form.elements.namedItem("send").disabled) return;
     const kind = this.#kinds.value;
     this.#conversation.say(attachment && kind === "message" ? { kind, text, attachment } : { kind, text });
-    this.#fill(null);
+    this.#fill({ text: "", kind, attachment: null }); // after a note comes no answer by mistake
     this.#render();
     this.focus();
   }

@@ -20,6 +20,7 @@ export class ConversationView {
   #shown = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #typingEnds;
+  #stays = true; // at the end, whatever comes and however the page changes around it
   #session;
   #onGivenUp;
 
@@ -32,7 +33,8 @@ export class ConversationView {
     this.#onGivenUp = onGivenUp;
     this.#earlier.addEventListener("click", () => this.#loadEarlier());
     this.#newer.addEventListener("click", () => this.#toTheEnd());
-    this.#scroller.addEventListener("scroll", () => this.#seen(), { passive: true });
+    this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    new ResizeObserver(() => this.#stays && this.#toTheEnd()).observe(this.#scroller);
     document.addEventListener("visibilitychange", () => this.#seen());
     addEventListener("focus", () => this.#seen());
   }
@@ -48,7 +50,6 @@ export class ConversationView {
   render() {
     const conversation = this.#shown;
     if (!conversation) return;
-    const wasAtTheEnd = this.#isAtTheEnd();
     const rows = timeline(conversation.log.messages, conversation.notes, conversation.outbox.entries);
     const seen = this.#readMark(conversation);
     reconcile(
@@ -60,8 +61,7 @@ export class ConversationView {
     this.#earlier.hidden = conversation.log.first <= 1;
     this.#list.setAttribute("aria-busy", String(conversation.connection.state !== "live"));
     this.#showTyping(conversation);
-    if (wasAtTheEnd) this.#toTheEnd();
-    this.#newer.hidden = this.#isAtTheEnd();
+    if (this.#stays) this.#toTheEnd();
     this.#seen();
   }
 
@@ -154,7 +154,13 @@ export class ConversationView {
     return scrollHeight - scrollTop - clientHeight < AT_THE_END;
   }
 
+  #scrolled() {
+    this.#stays = this.#isAtTheEnd();
+    this.#seen();
+  }
+
   #toTheEnd() {
+    this.#stays = true;
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 

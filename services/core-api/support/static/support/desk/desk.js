@@ -70,9 +70,22 @@ function leaveIfSettled(conversation) {
 function changed(conversation, { arrived }) {
   if (conversation !== shown) return leaveIfSettled(conversation);
   if (arrived) view.arrived(arrived, conversation);
-  head.show(conversation);
-  view.render();
-  composer.render();
+  renderSoon();
+}
+
+let rendering = false;
+
+/** Once a frame at most, however much comes: thousands of messages may, after a long absence. */
+function renderSoon() {
+  if (rendering) return;
+  rendering = true;
+  requestAnimationFrame(() => {
+    rendering = false;
+    if (!shown) return;
+    head.show(shown);
+    view.render();
+    composer.render();
+  });
 }
 
 /** The lists have changed. */

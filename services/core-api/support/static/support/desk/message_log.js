@@ -2,6 +2,8 @@
 
 /** @typedef {import("./shapes.js").Message} Message */
 
+const MOST = 1000; // messages that are kept here: whoever missed ten thousand needs no page of them all
+
 export class MessageLog {
   /** @type {Message[]} */
   #messages = [];
@@ -29,6 +31,7 @@ export class MessageLog {
   add(message) {
     if (this.#messages.length === 0 || message.seq === this.last + 1) {
       this.#messages.push(message);
+      if (this.#messages.length > MOST) this.#messages.splice(0, MOST / 2); // they can be loaded again
       return "added";
     }
     if (message.seq > this.last) return "gap";

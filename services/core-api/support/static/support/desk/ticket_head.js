@@ -6,10 +6,15 @@ import { byId, element, reconcile } from "./elements.js";
 
 /** @typedef {import("./shapes.js").Ticket} Ticket */
 
+const SAID_FOR = 12_000; // ms
+
 export class TicketHead {
   /** @type {Ticket | null} */
   #ticket = null;
   #said = byId("desk-said");
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #unsay;
+  #tagging = Promise.resolve();
   #desk;
 
   /**
@@ -36,12 +41,12 @@ export class TicketHead {
   }
 
   /** @param {import("./conversation.js").Conversation} conversation */
-  show({ ticket, connection }) {
+  show({ ticket, connection, present }) {
     if (ticket.id !== this.#ticket?.id) this.#say("");
     this.#ticket = ticket;
     byId("desk-none").hidden = true;
     byId("desk-one").hidden = false;
-    this.#render(ticket);
+    this.#render(ticket, present.has(ticket.learner));
     this.#warn(ticket, connection.state);
   }
 
@@ -55,7 +60,8 @@ export class TicketHead {
     ask("desk-propose-dialog");
   }
 
-  #render(ticket) {
+  /** @param {Ticket} ticket @param {boolean} there whether the learner looks at it now */
+  #render(ticket, there) {
     const { categories, username } = this.#desk;
     const mine = ticket.assignee === username;
     byId("desk-subject").textContent = ticket.subject || "erased";
@@ -63,7 +69,7 @@ export class TicketHead {
     const where = categories.get(ticket.category) ?? ticket.category;
     const state = ticket.state === "open" ? `open, ${who}` : ticket.state;
     const rated = ticket.rating ? ` · rated ${ticket.rating.score} of 5 ${ticket.rating.comment}` : "";
-    byId("desk-about").textContent = `#${ticket.number} · ${ticket.learner} · ${where} · ${state}${rated}`;
+    byId("desk-about").textContent = `#${ticket.number} · ${ticket.learner}${there ? " (there now)" : ""} · ${where} · ${state}${rated}`;
     byId("desk-priority").value = ticket.priority;
     byId("desk-priority").disabled = ticket.state === "closed";
     byId("desk-claim").hidden = ticket.state !== "queued";
@@ -98,9 +104,9 @@ export class TicketHead {
   #addTag(event) {
     event.preventDefault();
     const field = event.target.elements.tag;
-    const tag = field.value.trim();
+    const tag = field.value.trim().toLowerCase().replaceAll(/\s+/g, "-"); // as chat-gateway keeps them
     field.value = "";
-    if (tag) this.#putTags([...(this.#ticket?.tags ?? []), tag]);
+    if (tag && !this.#ticket?.tags.includes(tag)) this.#putTags([...(this.#ticket?.tags ?? []), tag]);
   }
 
   #removeTag(tag) {
@@ -108,8 +114,14 @@ export class TicketHead {
     byId("desk-tag").focus();
   }
 
+  /** Shown at once, since the next one builds on it; one after the other, since each says all of them. @param {string[]} tags */
   #putTags(tags) {
-    return this.#act("PUT", "tags", { tags }, "");
+    const before = /** @type {Ticket} */ (this.#ticket);
+    this.#desk.onTicket({ ...before, tags });
+    this.#tagging = this.#tagging.then(async () => {
+      const ticket = await this.#ask("PUT", "tags", { tags }, before.id);
+      if (!ticket) this.#desk.onTicket(before);
+    });
   }
 
   #prioritise() {
@@ -178,9 +190,9 @@ export class TicketHead {
   }
 
   /** The answer's body; null where it was refused, which the agent is told. */
-  async #ask(method, act, body) {
+  async #ask(method, act, body, id = this.#ticket?.id) {
     try {
-      return await this.#desk.session.call(method, `/chat/v1/tickets/${this.#ticket?.id}/${act}/`, body);
+      return await this.#desk.session.call(method, `/chat/v1/tickets/${id}/${act}/`, body);
     } catch (error) {
       this.#say(error.message);
       return null;
@@ -189,7 +201,10 @@ export class TicketHead {
 
   #say(sentence) {
     this.#said.textContent = sentence;
-    if (sentence) announce(sentence);
+    clearTimeout(this.#unsay);
+    if (!sentence) return;
+    announce(sentence);
+    this.#unsay = setTimeout(() => this.#say(""), SAID_FOR);
   }
 }
 
