@@ -47,6 +47,7 @@ class Writer(Generic[R]):
         self._handed: deque[R] = deque()
         self._last = cursor  # the newest that was sent or handed over
         self._behind = True  # rows to be read: whatever was committed between the subscription and now
+        self.sent = 0  # the newest that was put on the wire
         self._stopped = False
         self._woken = asyncio.Event()
         self._woken.set()
@@ -109,6 +110,7 @@ class Writer(Generic[R]):
         """Unless it was sent already, or the writer is to go on elsewhere."""
         if row.seq == self._cursor + 1 and self._restart is None:
             await self._send(row)
+            self.sent = row.seq
             if self._restart is None:
                 self._cursor = row.seq
                 self._last = max(self._last, row.seq)

@@ -68,6 +68,16 @@ class TicketSocket(LiveSocket):
         self._stop_writing()
         self.runtime.hub.exit(self.facts.id, self)
 
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        """Plain frames have no word for reading, so what somebody was sent who then said good-bye counts as read.
+
+        A lost connection says nothing of what arrived; uvicorn gives it no reason, not even an empty one.
+        """
+        said_good_bye = "reason" in message and self.code is None
+        if self.writer and self.writer.sent and said_good_bye and not self.shaken.typed:
+            self.runtime.hub.spawn(self._mark_read(self.person, self.writer.sent))
+        await super().websocket_disconnect(message)
+
     def about(self) -> dict[str, str]:
         return {"ticket": str(self.ticket)}
 
@@ -96,9 +106,12 @@ class TicketSocket(LiveSocket):
             case frames.Typing():
                 self._signal("typing")
             case frames.Read():
-                moved = await self.runtime.store.mark_read(await self.still_allowed(), self.facts.id, frame.seq)
-                if moved is not None:
-                    self._signal("read", moved)
+                await self._mark_read(await self.still_allowed(), frame.seq)
+
+    async def _mark_read(self, person: Person, seq: int) -> None:
+        moved = await self.runtime.store.mark_read(person, self.facts.id, seq)
+        if moved is not None:
+            self._signal("read", moved)
 
     async def _greet(self, frame: frames.Hello) -> None:
         """Tells how far the ticket is, starts, and tells who is here and who has read how far."""

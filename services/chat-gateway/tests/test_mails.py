@@ -174,3 +174,29 @@ async def test_serving_processes_tell_once_and_leave_alone_who_is_there(
     wait_for(lambda: world.mails(late), seconds=15)  # so the sweeps came by again
     assert [len(world.mails(learner)) for learner in (alice, late, mallory)] == [1, 1, 0]
     await close_all()
+
+
+@pytest.mark.parametrize(("leave", "read_up_to"), [("close", 2), ("abort", None)])
+async def test_what_a_plain_client_was_sent_counts_as_read_when_it_says_good_bye(
+    server, alice, bob, ticket, leave, read_up_to
+):
+    """A lost connection says nothing of what arrived."""
+    client = await opened(server.chat(ticket["id"], f"?token={alice.token()}&since=0"))
+    await ask(server, bob, "POST", f"/tickets/{ticket['id']}/messages/", {"message": "Turn on the light."})
+    for _ in range(2):
+        await client.raw()
+    if leave == "close":
+        await client.connection.close()
+    else:
+        client.connection.transport.abort()
+    with psycopg.connect(url("chat"), autocommit=True) as chat:
+
+        def mark():
+            found = chat.execute("SELECT seq FROM chat.read_cursor WHERE user_id = %s", [alice.id]).fetchone()
+            return found and found[0]
+
+        if read_up_to:
+            wait_for(mark, seconds=5)
+        else:
+            await opened(server.chat(ticket["id"], f"?token={alice.token()}"))  # the server is past the other's end
+        assert mark() == read_up_to
