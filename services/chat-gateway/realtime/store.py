@@ -63,7 +63,8 @@ class Store:
             open=False,
             timeout=GETTING_TIMEOUT,
             reconnect_timeout=2,  # then the next request tries anew, instead of a backoff that grows to minutes
-            kwargs={"autocommit": True, "options": OPTIONS, "connect_timeout": 3},
+            # Prepared at once: connections take turns, and each would plan a statement anew five times.
+            kwargs={"autocommit": True, "options": OPTIONS, "connect_timeout": 3, "prepare_threshold": 0},
         )
         self._appending = Gathering(self._append_all, APPENDED_AT_ONCE)
         self._reading = Gathering(self._read_all, READ_AT_ONCE)

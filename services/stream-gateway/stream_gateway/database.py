@@ -40,6 +40,7 @@ class Database:
                 "row_factory": dict_row,
                 "connect_timeout": 2,
                 "options": OPTIONS,
+                "prepare_threshold": 0,  # at once: connections take turns, and each would plan a statement anew five times
                 "application_name": "stream-gateway",
             },
             min_size=1,
