@@ -7,18 +7,22 @@ import json
 import os
 import time
 import uuid
+from functools import partial
 
 import httpx
 import psycopg
 import pytest
 from django.db import connections
 
+from deploy.embedded.databases import ROLES, database_url, make_database
+from deploy.embedded.postgres import Postgres
 from deploy.embedded.redis import Redis, find_program
 from realtime import hints
 from tests import sockets
-from tests.conftest import DATABASE, POSTGRES
+from tests.conftest import DATABASE, PASSWORD, POSTGRES, manage
 from tests.server import ChatServer, wait_for
 from tests.sockets import ask, opened, talking
+from tests.world import World, publish
 from tickets.events import TicketEvent
 
 needs_redis = pytest.mark.skipif(find_program() is None, reason="no Redis here")
@@ -44,19 +48,6 @@ async def test_a_message_whose_ack_was_lost_is_sent_again_and_kept_once(own_serv
     heard = await client.messages(10)
     assert [m["seq"] for m in heard] == list(range(2, 12))
     assert {m["client_id"] for m in heard} == {f"k{number}" for number in range(10)}
-
-
-async def test_sigterm_closes_with_1012_and_ends(own_server, ticket, alice):
-    client = await talking(own_server, ticket["id"], alice)
-    plain = await opened(own_server.chat(ticket["id"], f"?token={alice.token()}"))
-    ended = asyncio.create_task(asyncio.to_thread(own_server.stop))
-    assert await client.closed() == 1012
-    assert await plain.closed() == 1012
-    assert await ended in (0, -15)
-    log = own_server.log.read_text()
-    assert '"event":"stopping"' in log
-    assert "Traceback" not in log
-    assert "failed" not in log
 
 
 @needs_redis
@@ -296,3 +287,50 @@ async def test_a_minute_without_redis_loses_nothing(own_redis, world, ticket, al
         await sockets.close_all()
         for server in servers:
             server.stop()
+
+
+@pytest.fixture
+def own_postgres(tmp_path_factory):
+    """A PostgreSQL that the test may restart, with everything in it; and its address for a role."""
+    home = tmp_path_factory.mktemp("cluster")
+    postgres = Postgres(home / "postgres", durable=True)
+    postgres.start()
+    try:
+        make_database(postgres.url(), str(postgres.bin / "psql"), "restarted", dict.fromkeys(ROLES, PASSWORD))
+        address = partial(database_url, postgres.url(), "restarted", password=PASSWORD)
+        publish(address(role="core_owner"))
+        migrated = manage(
+            "migrate", "-v0", DATABASE_URL=address(role="chat"), MIGRATION_DATABASE_URL=address(role="chat_owner")
+        )
+        assert migrated.returncode == 0, migrated.stderr
+        yield postgres, address
+    finally:
+        postgres.stop()
+
+
+@pytest.mark.long
+async def test_a_postgresql_that_restarts_in_the_middle_of_a_talk_loses_nothing(own_postgres):
+    postgres, address = own_postgres
+    world = World(address(role="core_owner"))
+    category, slug = world.category()
+    alice, bob = world.user("alice"), world.agent("bob", category)
+    server = ChatServer(DATABASE_URL=address(role="chat")).start()
+    try:
+        body = {"category": slug, "subject": "Help", "message": "It is dark."}
+        ticket = (await ask(server, alice, "POST", "/tickets/", body)).json()["id"]
+        a, b = await talking(server, ticket, alice, 1), await talking(server, ticket, bob, 1)
+        for number in range(8):
+            if number % 4 == 2:
+                await asyncio.to_thread(postgres.stop)
+                await a.send(type="message", client_id=f"n{number}", message="Anybody?")
+                assert (await a.next("error"))["code"] == "unavailable"
+                await asyncio.to_thread(postgres.start)
+            await asyncio.to_thread(wait_for, lambda: httpx.get(f"{server.url}/readyz").status_code == 200)
+            await a.send(type="message", client_id=f"n{number}", message="Still here")
+            assert (await a.next("ack"))["seq"] == number + 2
+        assert [m["client_id"] for m in await b.messages(8)] == [f"n{number}" for number in range(8)]
+        assert await b.silent()
+    finally:
+        world.connection.close()
+        await sockets.close_all()
+        server.stop()
