@@ -243,6 +243,8 @@ class LiveSocket(AsyncWebsocketConsumer):
 
     async def tell(self, text: str) -> None:
         """Sends one frame. Raises Shut if the other side does not read, OSError if it is gone."""
+        if self.code is not None:
+            return  # closed by us meanwhile
         frame = {"type": "websocket.send", "text": text}
         if self.writable.is_set():  # then it leaves at once, and a clock would cost more than the rest
             await self.base_send(frame)
