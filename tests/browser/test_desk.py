@@ -164,6 +164,22 @@ def test_files_go_both_ways(at_desk: AtDesk, lena: Person, app: Ask) -> None:
     expect(arne.page.locator("#desk-composer-said")).to_contain_text("x.exe was not taken")
 
 
+def test_an_agent_proposes_a_refund_out_of_what_stands_beside(at_desk: AtDesk, lena: Person, app: Ask) -> None:
+    lena.buy_credit()
+    lena.buy("how-video-works")
+    arne, title = at_desk("agent"), subject("I want my credit back")
+    app(title)
+    arne.sit_down()
+    arne.open(title)
+    beside = arne.page.get_by_role("complementary", name="Learner")
+    beside.get_by_role("button", name="Propose").click()
+    dialog = arne.page.get_by_role("dialog", name="Propose to finance")
+    expect(dialog.get_by_label("By how many days")).to_be_hidden()
+    dialog.get_by_label("Why").fill("It does not play")
+    dialog.get_by_role("button", name="Propose").click()
+    expect(beside).to_contain_text(re.compile(r"Refund of \d+ credits: pending"))
+
+
 def test_everything_can_be_done_by_keyboard(at_desk: AtDesk, app: Ask) -> None:
     arne, title = at_desk("agent"), subject("Where is my receipt")
     arne.sit_down("away")
