@@ -101,7 +101,7 @@ async function reach(path, options) {
 }
 
 /** @param {Response} answer */
-export async function problem(answer) {
+async function problem(answer) {
   const body = await answer.json().catch(() => ({}));
   return new Problem(answer.status, body);
 }

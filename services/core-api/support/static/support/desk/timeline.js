@@ -50,7 +50,7 @@ function withDays(rows) {
 }
 
 /** @param {string} timestamp @returns {string} YYYY-MM-DD */
-export function localDay(timestamp) {
+function localDay(timestamp) {
   const moment = new Date(timestamp);
   const part = (number) => String(number).padStart(2, "0");
   return `${moment.getFullYear()}-${part(moment.getMonth() + 1)}-${part(moment.getDate())}`;
