@@ -58,8 +58,9 @@ def certificate_pdf(certificate: Certificate) -> bytes:
 
 def _story(certificate: Certificate) -> list[Flowable]:
     return [
+        Spacer(0, 10 * mm),
         paragraph("Certificate of completion", HEADING),
-        Spacer(0, 8 * mm),
+        Spacer(0, 14 * mm),
         paragraph("This is to certify that", CENTRED),
         Spacer(0, 3 * mm),
         *_called(certificate.name, certificate.user.username, NAME),
@@ -69,7 +70,7 @@ def _story(certificate: Certificate) -> list[Flowable]:
         *_called(certificate.title, certificate.course.slug, COURSE),
         Spacer(0, 3 * mm),
         paragraph(f"on {certificate.completed_at:%Y-%m-%d}", CENTRED),
-        Spacer(0, 5 * mm),
+        Spacer(0, 12 * mm),
         _qr_code(page_of(certificate)),
         paragraph(page_of(certificate), FINE),
         paragraph(f"Code {readable(certificate.code)}. Issued by {issuer()}.", FINE),
