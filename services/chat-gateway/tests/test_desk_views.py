@@ -133,7 +133,8 @@ def test_a_period_without_tickets_has_none(call, bob, lead, category, ticket):
 
 
 @pytest.mark.parametrize(
-    "query", ["?start=knots", "?start=2026-02-01&end=2026-01-01", "?start=2020-01-01&end=2026-01-01"]
+    "query",
+    ["?start=knots", "?start=2026-02-01&end=2026-01-01", "?start=2020-01-01&end=2026-01-01", "?end=0119-02-01"],
 )
 def test_a_period_that_is_none_is_refused(call, lead, query):
     assert call(lead, "GET", f"/stats/{query}").status_code == 422

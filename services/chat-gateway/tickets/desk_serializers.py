@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 USUAL = timedelta(days=30)
 LONGEST = timedelta(days=366)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class TranscriptQuerySerializer(serializers.Serializer[Any]):
@@ -24,10 +25,9 @@ class PeriodSerializer(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         end = attrs.get("end") or timezone.now()
-        try:
-            start = attrs.get("start") or end - USUAL
-        except OverflowError:
-            start = end
+        start = attrs.get("start") or (end - USUAL if end > EARLIEST + USUAL else EARLIEST)
+        if start < EARLIEST:
+            raise serializers.ValidationError({"start": ["There is nothing from before 1970."]})
         if not timedelta(0) < end - start <= LONGEST:
             raise serializers.ValidationError({"end": ["The end is after the start, by 366 days at most."]})
         return {"start": start, "end": end}
