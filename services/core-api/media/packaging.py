@@ -17,6 +17,7 @@ from typing import Any
 from media import encoding, images, playlists
 from media.probe import Probe, probe
 from media.renditions import Rendition, Timing, ladder
+from media.whole import check_whole
 
 FACTS = "package.json"
 ENCODED = 92  # per cent of the work that the encoding is
@@ -38,11 +39,13 @@ def make_package(source: Path, folder: Path, on_progress: Callable[[int], None])
     found = probe(source)
     renditions, timing = ladder(found), Timing.of(found.rate)
     encoding.encode(source, folder, found, renditions, timing, lambda part: on_progress(int(part * ENCODED)))
+    check_whole([*folder.glob("video-*"), *folder.glob("audio*")])
     (folder / "master.m3u8").write_text(
         playlists.master(folder, renditions, timing, found.has_audio), encoding="ascii", newline="\n"
     )
     duration_s = playlists.read(folder / f"{renditions[0].name}.m3u8").duration_s
     encoding.join(folder, renditions[0], found)
+    check_whole([folder / "progressive.mp4"])
     on_progress(95)
     images.make_pictures(folder, renditions[0], timing, duration_s)
     on_progress(98)
