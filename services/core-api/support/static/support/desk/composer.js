@@ -144,7 +144,8 @@ export class Composer {
     this.#draft.kind = this.#kinds.value;
     const closed = ticket?.state === "closed" && !note;
     this.#form.classList.toggle("note", note);
-    this.#text.placeholder = closed ? "Reopen the ticket to answer." : note ? "For agents only …" : "Write an answer, or / for a ready one …";
+    const answers = closed ? "Reopen the ticket to answer." : "Write an answer, or / for a ready one …";
+    this.#text.placeholder = note ? "For agents only …" : answers;
     this.#form.elements.namedItem("send").disabled = !ticket || closed;
     this.#form.elements.namedItem("send").textContent = note ? "Add note" : "Send";
     byId("desk-attach").hidden = note;

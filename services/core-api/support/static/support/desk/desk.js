@@ -22,7 +22,7 @@ const session = new Session(user, csrfCookie);
 const state = new DeskState(user);
 /** @type {Map<string, string>} */
 const categories = new Map();
-/** @type {Map<string, Conversation>} those that are connected, by ticket: the one shown, and others that still have something to send */
+/** @type {Map<string, Conversation>} by ticket, those that are connected: the one shown, and others with something to send */
 const conversations = new Map();
 /** @type {Conversation | null} */
 let shown = null;
@@ -31,7 +31,8 @@ const composer = new Composer(session);
 const view = new ConversationView(session, (entry) => composer.takeBack(entry));
 const list = new TicketList(categories, open);
 const panel = new LearnerPanel((line) => head.propose(line));
-const head = new TicketHead({ session, user, username, categories, state, onTicket, onProposed: () => panel.show(shown?.ticket.id ?? null) });
+const onProposed = () => panel.show(shown?.ticket.id ?? null);
+const head = new TicketHead({ session, user, username, categories, state, onTicket, onProposed });
 const feed = new DeskFeed({ session, state, onChange, onConnection });
 const bar = new DeskBar(feed);
 new TicketSearch(session, (found) => list.showFound(found));

@@ -56,7 +56,8 @@ export class TicketHead {
     form.reset();
     showDays();
     form.elements.order_line.value = line.id;
-    byId("desk-propose-about").textContent = `${line.course}, bought for ${line.price} credits. Nothing happens before finance agrees.`;
+    const bought = `${line.course}, bought for ${line.price} credits.`;
+    byId("desk-propose-about").textContent = `${bought} Nothing happens before finance agrees.`;
     ask("desk-propose-dialog");
   }
 
@@ -69,7 +70,8 @@ export class TicketHead {
     const where = categories.get(ticket.category) ?? ticket.category;
     const state = ticket.state === "open" ? `open, ${who}` : ticket.state;
     const rated = ticket.rating ? ` · rated ${ticket.rating.score} of 5 ${ticket.rating.comment}` : "";
-    byId("desk-about").textContent = `#${ticket.number} · ${ticket.learner}${there ? " (there now)" : ""} · ${where} · ${state}${rated}`;
+    const learner = `${ticket.learner}${there ? " (there now)" : ""}`;
+    byId("desk-about").textContent = `#${ticket.number} · ${learner} · ${where} · ${state}${rated}`;
     byId("desk-priority").value = ticket.priority;
     byId("desk-priority").disabled = ticket.state === "closed";
     byId("desk-claim").hidden = ticket.state !== "queued";
@@ -114,7 +116,10 @@ export class TicketHead {
     byId("desk-tag").focus();
   }
 
-  /** Shown at once, since the next one builds on it; one after the other, since each says all of them. @param {string[]} tags */
+  /**
+   * Shown at once, since the next one builds on it; sent one after the other, since each says all of them.
+   * @param {string[]} tags
+   */
   #putTags(tags) {
     const before = /** @type {Ticket} */ (this.#ticket);
     this.#desk.onTicket({ ...before, tags });
