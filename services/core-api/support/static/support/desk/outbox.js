@@ -45,7 +45,7 @@ export class Outbox {
 
   /** @param {Pick<Entry, "kind" | "text" | "attachment">} what */
   add(what) {
-    const entry = { ...what, client_id: crypto.randomUUID(), written: new Date().toISOString(), state: "waiting" };
+    const entry = { ...what, client_id: newId(), written: new Date().toISOString(), state: "waiting" };
     this.#entries.push(/** @type {Entry} */ (entry));
     this.#keep();
   }
@@ -100,6 +100,11 @@ export class Outbox {
       // full or forbidden: it is kept for as long as the page lives
     }
   }
+}
+
+/** 128 random bits. crypto.randomUUID is there under https and on localhost alone. */
+function newId() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** @param {Store} store @param {string} name @returns {Entry[]} */
