@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import jsonschema
 import pytest
+from channels.db import database_sync_to_async
 from django.db import connection
 from django.db.models.functions import Now
 
@@ -132,7 +133,7 @@ async def test_hello_brings_everything_anew(server, bob, ticket):
 async def test_an_open_desk_keeps_its_agent_present_and_brings_back_who_was_gone(server, alice, bob, category):
     await ask(server, bob, "PUT", "/agents/me/", {"status": "online"})
     status = AgentStatus.objects.filter(user_id=bob.id)
-    await status.aupdate(lease_until=Now() - timedelta(seconds=30))  # a closed lid
+    await database_sync_to_async(status.update)(lease_until=Now() - timedelta(seconds=30))  # a closed lid
     waiting = await open_ticket(server, alice, category)
     assert waiting["state"] == "queued"
     desk = await sit_down(server, bob)

@@ -12,6 +12,7 @@ from functools import partial
 import httpx
 import psycopg
 import pytest
+from channels.db import database_sync_to_async
 from django.db import connections
 
 from deploy.embedded.databases import ROLES, database_url, make_database
@@ -201,13 +202,17 @@ async def test_an_agents_open_socket_keeps_them_present(own_server, world, categ
     body = {"category": category[1], "subject": "Help", "message": "Please"}
     ticket = (await ask(own_server, alice, "POST", "/tickets/", body)).json()
     assert ticket["assignee"] == bob.username
-    await AgentStatus.objects.filter(user_id=bob.id).aupdate(lease_until=Now() + timedelta(seconds=3))
+    await database_sync_to_async(AgentStatus.objects.filter(user_id=bob.id).update)(
+        lease_until=Now() + timedelta(seconds=3)
+    )
     client = await talking(own_server, ticket["id"], bob)
     deadline = time.monotonic() + 8
     while not await AgentStatus.objects.filter(user_id=bob.id, lease_until__gt=Now() + timedelta(seconds=30)).aexists():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.1)
-    await AgentStatus.objects.filter(user_id=bob.id).aupdate(lease_until=Now() - timedelta(seconds=70))
+    await database_sync_to_async(AgentStatus.objects.filter(user_id=bob.id).update)(
+        lease_until=Now() - timedelta(seconds=70)
+    )
     await client.connection.close()
     learner = await talking(own_server, ticket["id"], alice)
     gone = await learner.next("assigned")

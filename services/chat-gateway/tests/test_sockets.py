@@ -9,6 +9,7 @@ import time
 
 import httpx
 import pytest
+from channels.db import database_sync_to_async
 from websockets.exceptions import InvalidStatus
 
 from tests.crowd import joined, masked
@@ -227,7 +228,7 @@ async def test_a_connect_ticket_opens_one_socket_once(server, world, ticket, ali
     from tickets.models import ConnectTicket
 
     stale = ConnectTicket.objects.filter(secret_hash=hashed(late))
-    await stale.aupdate(expires_at="2020-01-01T00:00:00Z")
+    await database_sync_to_async(stale.update)(expires_at="2020-01-01T00:00:00Z")
     assert await (await opened(server.chat(ticket["id"]), "plain.v1", f"ticket.{late}")).closed() == 4401
 
 
