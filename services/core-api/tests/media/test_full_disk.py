@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from media import actions, storage
+from media import actions, packaging, storage
 from media.actions import Outcome, do_add_video, do_package
 from media.models import VideoAsset
 from media.whole import check_whole
@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.skipif(not os.path.exists(FULL), reason="needs /dev/full: Linux"),
 ]
 # The rest of a package, but for what ffmpeg reads again afterwards: it would read zeros from there without an end.
-OTHERS = ["audio-00000.m4s", "master.m3u8", "progressive.mp4", "sprites-000.jpg", "sprites.vtt", "package.json"]
+OTHERS = ["audio-00000.m4s", "master.m3u8", "progressive.mp4", "sprites-001.jpg", "sprites.vtt"]
 
 
 @pytest.mark.parametrize(
@@ -46,14 +46,8 @@ def test_it_is_full_when_this_file_is_written(lesson, clip, media_root, monkeypa
 def test_it_is_full_when_the_facts_are_written_and_a_retry_packages_the_video(lesson, clip, media_root, monkeypatch):
     """The last file of all; what came before it is done anew."""
     asset = do_add_video(lesson, clip)
-    make = actions.make_package
-
-    def in_a_full_folder(source, folder, on_progress):
-        (folder / "package.json").symlink_to(FULL)
-        return make(source, folder, on_progress)
-
     with monkeypatch.context() as context:
-        context.setattr(actions, "make_package", in_a_full_folder)
+        context.setattr(packaging, "FACTS", FULL)
         assert do_package(asset.id) is Outcome.AGAIN
     assert do_package(asset.id) is Outcome.SETTLED
     ready(asset, media_root)
