@@ -22,13 +22,7 @@ from wallet.models import Posting, Wallet
 CHUNK = 5_000  # postings held in memory at once
 SLICE = 5_000  # wallets that one query looks at, about: ids are evenly spread
 # PostgreSQL does not know what a hash costs: that several processors are worth it, and that a slice fits into memory.
-SETTINGS = {
-    "parallel_setup_cost": "0",
-    "parallel_tuple_cost": "0",
-    "min_parallel_table_scan_size": "0",
-    "min_parallel_index_scan_size": "0",
-    "work_mem": "64MB",
-}
+SETTINGS = {"parallel_setup_cost": "0", "parallel_tuple_cost": "0", "work_mem": "64MB"}
 _HEAD = ("wallet__balance", "wallet__head_seq", "wallet__head_hash")
 _CHAIN = (*HASHED, "hash", *_HEAD)
 _WALLET = itemgetter(_CHAIN.index("wallet_id"))
