@@ -202,17 +202,15 @@ async def test_an_agents_open_socket_keeps_them_present(own_server, world, categ
     body = {"category": category[1], "subject": "Help", "message": "Please"}
     ticket = (await ask(own_server, alice, "POST", "/tickets/", body)).json()
     assert ticket["assignee"] == bob.username
-    await database_sync_to_async(AgentStatus.objects.filter(user_id=bob.id).update)(
-        lease_until=Now() + timedelta(seconds=3)
-    )
+    leases = AgentStatus.objects.filter(user_id=bob.id)
+    await database_sync_to_async(leases.update)(lease_until=Now() + timedelta(seconds=3))
     client = await talking(own_server, ticket["id"], bob)
     deadline = time.monotonic() + 8
-    while not await AgentStatus.objects.filter(user_id=bob.id, lease_until__gt=Now() + timedelta(seconds=30)).aexists():
+    renewed = leases.filter(lease_until__gt=Now() + timedelta(seconds=30))
+    while not await database_sync_to_async(renewed.exists)():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.1)
-    await database_sync_to_async(AgentStatus.objects.filter(user_id=bob.id).update)(
-        lease_until=Now() - timedelta(seconds=70)
-    )
+    await database_sync_to_async(leases.update)(lease_until=Now() - timedelta(seconds=70))
     await client.connection.close()
     learner = await talking(own_server, ticket["id"], alice)
     gone = await learner.next("assigned")
