@@ -1,4 +1,5 @@
-"""Hints between processes through Redis: "ticket T has messages up to N", and signals such as "Alice is typing".
+"""Hints between processes through Redis: "ticket T has messages up to N", signals such as "Alice is typing", and
+which sockets a process has (elsewhere.py).
 
 One channel, one subscription a process.
 
@@ -20,6 +21,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from realtime.elsewhere import SocketNews
 from realtime.store import OUTAGE
 from tickets.events import Event, Signal, TicketEvent
 
@@ -32,20 +34,27 @@ MOST_SIGNALS = 10_000  # waiting to be sent, while Redis is slow
 log = structlog.get_logger()
 
 
-def encode(origin: str, events: Iterable[TicketEvent], signals: Iterable[Signal]) -> bytes:
+def encode(
+    origin: str, events: Iterable[TicketEvent], signals: Iterable[Signal], sockets: Iterable[SocketNews] = ()
+) -> bytes:
     return orjson.dumps(
         [
             origin,
             [[event.ticket, event.seq, event.changed, event.note_seq] for event in events],
             [[signal.kind, signal.ticket, signal.user, signal.username, signal.value] for signal in signals],
+            [[news.id, news.user, news.username, news.ticket, news.opened_at, news.is_open] for news in sockets],
         ]
     )
 
 
-def decode(data: bytes) -> tuple[str, list[Event]]:
-    origin, events, signals = orjson.loads(data)
-    found: list[Event] = [TicketEvent(uuid.UUID(ticket), *rest) for ticket, *rest in events]
+def decode(data: bytes) -> tuple[str, list[Event | SocketNews]]:
+    origin, events, signals, sockets = orjson.loads(data)
+    found: list[Event | SocketNews] = [TicketEvent(uuid.UUID(ticket), *rest) for ticket, *rest in events]
     found += [Signal(kind, uuid.UUID(ticket), uuid.UUID(user), *rest) for kind, ticket, user, *rest in signals]
+    for socket, user, username, ticket, *rest in sockets:
+        found.append(
+            SocketNews(uuid.UUID(socket), uuid.UUID(user), username, uuid.UUID(ticket) if ticket else None, *rest)
+        )
     return origin, found
 
 
@@ -55,7 +64,7 @@ class Hints:
     def __init__(
         self,
         url: str,
-        on_hint: Callable[[Event], None],
+        on_hint: Callable[[Event | SocketNews], None],
         on_gap: Callable[[], Awaitable[None]],
     ) -> None:
         self._url = url
@@ -64,14 +73,18 @@ class Hints:
         self._origin = uuid.uuid4().hex
         self._pending: dict[uuid.UUID, TicketEvent] = {}
         self._signals: dict[tuple[str, uuid.UUID, uuid.UUID], Signal] = {}
+        self._sockets: dict[uuid.UUID, SocketNews] = {}
         self._wanted = asyncio.Event()
         self.connected = False
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: Event | SocketNews) -> None:
         """Sends it soon, together with whatever else is waiting; of one ticket only the newest."""
         if isinstance(event, Signal):
             if len(self._signals) < MOST_SIGNALS:
                 self._signals[event.kind, event.ticket, event.user] = event
+        elif isinstance(event, SocketNews):
+            if len(self._sockets) < MOST_SIGNALS:
+                self._sockets[event.id] = event
         elif waiting := self._pending.get(event.ticket):
             self._pending[event.ticket] = waiting.and_then(event)
         else:
@@ -83,8 +96,8 @@ class Hints:
             while True:
                 await self._wanted.wait()
                 self._wanted.clear()
-                waiting = encode(self._origin, self._pending.values(), self._signals.values())
-                self._pending, self._signals = {}, {}
+                waiting = encode(self._origin, self._pending.values(), self._signals.values(), self._sockets.values())
+                self._pending, self._signals, self._sockets = {}, {}, {}
                 try:
                     await client.publish(CHANNEL, waiting)
                 except (RedisError, OSError) as error:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, Protocol
 
 import structlog
 
+from realtime.elsewhere import Elsewhere, SocketNews
+from realtime.limits import MOST_SOCKETS
 from realtime.store import OUTAGE, Store
 from tickets.events import Event, Signal, TicketEvent
 from tickets.people import Person
@@ -27,6 +30,7 @@ class Socket(Protocol):
 
     person: Person
     code: int | None  # what it was closed with, by us
+    news: SocketNews  # what other processes are told of it
 
     async def recheck(self) -> None: ...
     async def displace(self) -> None: ...
@@ -38,6 +42,7 @@ class Listener(Protocol):
 
     person: Person
     facts: TicketFacts
+    news: SocketNews
 
     def hand(self, row: MessageRow) -> None: ...
     def wake(self, seq: int, note_seq: int) -> None: ...
@@ -48,29 +53,34 @@ class Listener(Protocol):
 class Hub:
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.tell_others: Callable[[Event], None] = lambda _event: None  # one process, unless there is Redis
+        # One process, unless there is Redis.
+        self.tell_others: Callable[[Event | SocketNews], None] = lambda _event: None
         self.tell_desks: Callable[[Event], None] = lambda _event: None
         self._sockets: dict[uuid.UUID, dict[Socket, None]] = {}  # of each person, the oldest first
         self._rooms: dict[uuid.UUID, set[Listener]] = {}
+        self._elsewhere = Elsewhere()
+        self._sweeps = 0
         self.changes = 0  # of tickets' states, agents and categories, as far as they were heard of
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
 
     def join(self, socket: Socket) -> None:
         self._sockets.setdefault(socket.person.id, {})[socket] = None
+        self.tell_others(socket.news)
 
     def leave(self, socket: Socket) -> None:
         sockets = self._sockets[socket.person.id]
         del sockets[socket]
         if not sockets:
             del self._sockets[socket.person.id]
+        self.tell_others(replace(socket.news, is_open=False))
 
     def enter(self, ticket: uuid.UUID, listener: Listener) -> None:
         """`listener` hears of everything that happens to the ticket from now on."""
         person, arrived = listener.person, listener.person.id not in self.present(ticket)
         self._rooms.setdefault(ticket, set()).add(listener)
         if arrived:
-            self.announce(Signal("presence", ticket, person.id, person.username))
+            self._spread(Signal("presence", ticket, person.id, person.username))
 
     def exit(self, ticket: uuid.UUID, listener: Listener) -> None:
         room, person = self._rooms[ticket], listener.person
@@ -78,18 +88,26 @@ class Hub:
         if not room:
             del self._rooms[ticket]
         if person.id not in self.present(ticket):
-            self.announce(Signal("presence", ticket, person.id, person.username, False))
+            self._spread(Signal("presence", ticket, person.id, person.username, False))
 
     def present(self, ticket: uuid.UUID) -> dict[uuid.UUID, str]:
-        """Who looks at the ticket here, with their names."""
-        return {listener.person.id: listener.person.username for listener in self._rooms.get(ticket, ())}
+        """Who looks at the ticket, here or elsewhere, with their names."""
+        here = {listener.person.id: listener.person.username for listener in self._rooms.get(ticket, ())}
+        return self._elsewhere.present(ticket) | here
 
     def sockets(self) -> list[Socket]:
         return [socket for sockets in self._sockets.values() for socket in sockets]
 
-    def sockets_of(self, user: uuid.UUID, kind: type[Any]) -> list[Socket]:
-        """A person's open sockets of one kind, the oldest first."""
-        return [socket for socket in self._sockets.get(user, ()) if isinstance(socket, kind) and socket.code is None]
+    def displace_oldest(self, user: uuid.UUID, *, desk: bool) -> None:
+        """Of more than MOST_SOCKETS of a person, desks' or tickets', the oldest close: each process closes its own."""
+        mine = [
+            each for each in self._sockets.get(user, ()) if each.code is None and (each.news.ticket is None) == desk
+        ]
+        known = [each.news for each in mine] + self._elsewhere.of(user, desk=desk)
+        displaced = {news.id for news in sorted(known, key=lambda news: news.age_order)[:-MOST_SOCKETS]}
+        for each in mine:
+            if each.news.id in displaced:
+                self.spawn(each.displace())
 
     def looking(self) -> set[tuple[uuid.UUID, uuid.UUID]]:
         """Which ticket each person here looks at."""
@@ -115,22 +133,39 @@ class Hub:
     def announce_from_thread(self, event: Event) -> None:
         self._loop.call_soon_threadsafe(self.announce, event)
 
-    def hint(self, event: Event) -> None:
+    def hint(self, event: Event | SocketNews) -> None:
         """Something happened in another process."""
-        if isinstance(event, Signal) and self._answered(event):
-            return
-        self._spread(event)
+        if isinstance(event, SocketNews):
+            self._heard_of(event)
+        elif isinstance(event, Signal) and event.kind == "who":
+            for listener in self._rooms.get(event.ticket, ()):
+                self.tell_others(listener.news)
+        else:
+            self._spread(event)
 
-    def _answered(self, signal: Signal) -> bool:
-        """Whether it is for this process to answer: it asks who is here, or says that somebody is gone who is here, too."""
-        here = self.present(signal.ticket)
-        if signal.kind == "presence" and not signal.value and signal.user in here:
-            here = {signal.user: signal.username}
-        elif signal.kind != "who":
-            return False
-        for user, username in here.items():
-            self.tell_others(Signal("presence", signal.ticket, user, username))
-        return True
+    def _heard_of(self, news: SocketNews) -> None:
+        """Another process opened a socket, has it still, or has it no more."""
+        if news.is_open and news.ticket not in self._rooms and news.user not in self._sockets:
+            return  # it concerns nobody here
+        ticket, was_there = news.ticket, self._sees(news)
+        if news.is_open:
+            self._elsewhere.put(news)
+            self.displace_oldest(news.user, desk=ticket is None)
+        else:
+            self._elsewhere.remove(news)
+        if ticket and self._sees(news) != was_there:
+            self._spread(Signal("presence", ticket, news.user, news.username, not was_there))
+
+    def _sees(self, news: SocketNews) -> bool:
+        return news.ticket in self._rooms and news.user in self.present(news.ticket)
+
+    def _renew_leases(self) -> None:
+        self._sweeps += 1
+        for socket in self.sockets():
+            if socket.news.is_due(self._sweeps):
+                self.tell_others(socket.news)
+        for gone in self._elsewhere.ended():
+            self._heard_of(replace(gone, is_open=False))
 
     def _spread(self, event: Event) -> None:
         self.tell_desks(event)
@@ -157,6 +192,7 @@ class Hub:
 
     async def sweep(self) -> None:
         """Makes up for lost hints: compares what sockets were told with what is committed."""
+        self._renew_leases()
         await self._look_at(list(self._rooms))
 
     async def _look_at(self, tickets: list[uuid.UUID]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -18,6 +19,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from realtime import frames, handshake, metrics
+from realtime.elsewhere import SocketNews
 from realtime.handshake import (
     MALFORMED,
     NOT_AUTHENTICATED,
@@ -56,6 +58,7 @@ class LiveSocket(AsyncWebsocketConsumer):
 
     permission: ClassVar[str] = AUTHENTICATED  # what it needs at least; `check` decides
     incoming: ClassVar[Mapping[str, type[frames.Incoming]]]  # the typed frames that it takes
+    ticket: uuid.UUID | None = None  # whose conversation it is
     person: Person
     claims: Claims
 
@@ -161,11 +164,12 @@ class LiveSocket(AsyncWebsocketConsumer):
             raise Shut(NOT_AUTHENTICATED)
         self.person, self.claims = person, claims
         await self.check()
+        opened_at = time.time_ns() // 1000
+        self.news = SocketNews(uuid.uuid4(), person.id, person.username, self.ticket, opened_at)
         self.runtime.hub.join(self)
         self.enter()
         self.inside = True
-        for older in self.runtime.hub.sockets_of(person.id, type(self))[:-MOST_SOCKETS]:
-            self.runtime.hub.spawn(older.displace())
+        self.runtime.hub.displace_oldest(person.id, desk=self.ticket is None)
         await self.still_allowed()  # access that shrank before it joined was told to nobody here
         self._watch_expiry()
         log.info("socket_opened", user=str(person.id), protocol=self.shaken.subprotocol, **self.about())

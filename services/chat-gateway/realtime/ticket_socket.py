@@ -122,8 +122,8 @@ class TicketSocket(LiveSocket):
         self.outbox = self.outbox or Outbox(self.tell)
         self._deliver_from(frame.since, facts.head_seq)
         self._deliver_notes_from(frame.since_note, facts.head_note_seq)
-        here = self.runtime.hub.present(facts.id)
-        for signal in [*marks, *(Signal("presence", facts.id, user, name) for user, name in here.items())]:
+        present = self.runtime.hub.present(facts.id)
+        for signal in [*marks, *(Signal("presence", facts.id, user, name) for user, name in present.items())]:
             self.signalled(signal)
         self.runtime.hub.tell_others(Signal("who", facts.id, self.person.id, self.person.username))
 

@@ -36,7 +36,7 @@ class Signal:
     """Told to those who look at the ticket now, and to nobody later; it may be lost.
 
     `kind`: `typing`, `presence` (`value`: whether they are there), `read` (`value`: up to which message), or `who`, which
-    asks other processes whom they have there.
+    asks other processes which sockets they have there.
     """
 
     kind: str
