@@ -6,7 +6,7 @@ import uuid
 
 from django.db import IntegrityError, transaction
 
-from accounts import letters, mailed_tokens
+from accounts import devices, letters, mailed_tokens
 from accounts.errors import InvalidCredentials, OtpEnrolmentRequired
 from accounts.identification import identify
 from accounts.mailed_tokens import Purpose
@@ -51,6 +51,7 @@ def log_in(username: str, password: str, client: Client, otp: str = "") -> Token
         if current is None:
             raise InvalidCredentials
         tokens = open_session(current, client, second_factor=who.second_factor)
+        devices.do_note_login(current, client)
         record(Kind.LOGIN, actor=current, subject=current)
         return tokens
 

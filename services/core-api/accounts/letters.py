@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.utils import timezone
 
 from accounts.models import LoginSession, User
 from mail.actions import do_queue
@@ -58,6 +59,18 @@ def password_reset(user: User, token: str) -> None:
 def password_changed(user: User) -> None:
     text = ("The password of your account was changed, and every login was ended.", NOT_YOU)
     _queue("password_changed", user, "Your password was changed", *text)
+
+
+def new_device(user: User, device: str, address: str | None) -> None:
+    """`device` in words of ours; the address is the one that the person finds in the list of their logins."""
+    origin = f", from the address {address}" if address else ""
+    text = (
+        f"Somebody logged in to your account on {timezone.now():%d %B %Y at %H:%M} UTC with {device}{origin}. Your account was "
+        "not used from there of late.",
+        "If that was you, there is nothing to do.",
+        NOT_YOU,
+    )
+    _queue("new_device", user, "New login to your account", *text)
 
 
 def token_reused(user: User, session: LoginSession) -> None:

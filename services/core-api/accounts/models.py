@@ -258,6 +258,21 @@ class AttemptCounter(models.Model):
         return f"level {self.level:.1f}"
 
 
+class KnownDevice(models.Model):
+    """A device that an account logged in from (accounts/devices.py). The key is a keyed hash: nothing can be read from it."""
+
+    key = models.BinaryField(primary_key=True, max_length=32)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="known_devices")
+    last_login_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()  # nobody's to see
+        indexes = [models.Index(fields=["last_login_at"], name="known_device_last_login")]
+
+    def __str__(self) -> str:
+        return f"device of {self.user_id}"
+
+
 class KnownNetwork(models.Model):
     """A network from which an account logged in of late: strangers elsewhere cannot make that person wait there."""
 

@@ -29,6 +29,12 @@ def held_about(user: User) -> list[Section]:
             ("accounts.MailedToken",),
         ),
         Section(
+            "known_devices",
+            "When you last logged in from each device that would not be news; what it is cannot be read from what is kept.",
+            rows(user.known_devices.order_by("last_login_at"), "last_login_at"),
+            ("accounts.KnownDevice",),
+        ),
+        Section(
             "authenticator_app",
             "Your authenticator app, without its key.",
             rows(TotpDevice.objects.filter(user=user), "created_at", "confirmed_at"),

@@ -7,14 +7,17 @@ from typing import Any, cast
 from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.auth.views import PasswordChangeView
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from accounts.devices import do_note_login
 from accounts.identification import Identified
 from accounts.login_form import LoginForm, OwnPasswordForm
 from accounts.models import User
 from accounts.second_factor import confirmed_device, is_demanded_of
+from accounts.sessions import client_of
 from audit.actions import record
 from audit.kinds import Kind
 from config.problems import Problem
@@ -69,6 +72,10 @@ class SecondFactorSite(AdminSite):
         return cast(TemplateResponse, view(request))
 
     def _note(self, request: HttpRequest, who: Identified) -> None:
-        record(Kind.LOGIN, actor=who.user, subject=who.user, by="admin_form")
+        with transaction.atomic():
+            # One log-in of a person after the other, as the API's: of two from one new device one is news.
+            user = User.objects.select_for_update(no_key=True).get(pk=who.user.pk)
+            do_note_login(user, client_of(request))
+            record(Kind.LOGIN, actor=user, subject=user, by="admin_form")
         if who.second_factor:
             note_code(request, who.user)

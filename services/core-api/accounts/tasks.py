@@ -10,7 +10,7 @@ from django.utils import timezone
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from accounts import attempts, passwords
+from accounts import attempts, devices, passwords
 from accounts.models import LoginSession, MailedToken, PasswordResetRequest, RefreshToken
 from config import jobs
 
@@ -18,10 +18,11 @@ from config import jobs
 @app.periodic(cron="17 3 * * *")
 @app.task(queue=jobs.DEFAULT, queueing_lock="purge_expired_logins")
 def purge_expired_logins(timestamp: int | None = None) -> None:
-    """Forgets refresh tokens that expired, and the sessions that have none left."""
+    """Forgets refresh tokens that expired, the sessions that have none left, and devices of long ago."""
     over = timezone.now() - timedelta(days=1)
     RefreshToken.objects.filter(expires_at__lt=over).delete()
     LoginSession.objects.filter(refresh_tokens=None, created_at__lt=over - settings.REFRESH_TOKEN_LIFETIME).delete()
+    devices.purge()
 
 
 @app.task(queue=jobs.DEFAULT, retry=RetryStrategy(max_attempts=10, linear_wait=20))
