@@ -229,8 +229,8 @@ WITH RECURSIVE chain AS (
 ), orders AS (
     INSERT INTO wallet_order (id, user_id, price, created_at) SELECT order_id, user_id, amount, created_at FROM bought
 ), lines AS (
-    INSERT INTO wallet_orderline (id, order_id, course_id, list_price, discount, price)
-    SELECT line_id, order_id, course_id, amount, 0, amount FROM bought
+    INSERT INTO wallet_orderline (id, order_id, course_id, title, list_price, discount, price)
+    SELECT line_id, order_id, course_id, note, amount, 0, amount FROM bought
 ), enrolments AS (
     INSERT INTO learning_enrolment (id, user_id, course_id, source, order_line_id, started_at, end_reason)
     SELECT uuidv7(), user_id, course_id, 'order', line_id, created_at, '' FROM bought

@@ -95,7 +95,14 @@ def check_can_pay(wallet: Wallet, price: int) -> None:
 def _do_order(wallet: Wallet, buyer: User, offer: Offer, coupon: Coupon | None) -> tuple[Order, list[OrderLine]]:
     order = Order.objects.create(user=buyer, price=offer.price, coupon=coupon.code if coupon else None)
     lines = [
-        OrderLine(order=order, course=part.course, list_price=part.list_price, discount=part.discount, price=part.price)
+        OrderLine(
+            order=order,
+            course=part.course,
+            title=part.course.title,
+            list_price=part.list_price,
+            discount=part.discount,
+            price=part.price,
+        )
         for part in offer.parts
     ]
     OrderLine.objects.bulk_create(lines)

@@ -80,7 +80,7 @@ class WalletAdmin(ReadOnlyModelAdmin):
 
 class OrderLineInline(ReadOnlyInline):
     model = OrderLine
-    fields = ("id", "course", "list_price", "discount", "price", "refunded_at")
+    fields = ("id", "title", "course", "list_price", "discount", "price", "refunded_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderLine]:
         return super().get_queryset(request).select_related("course")
@@ -101,7 +101,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
     inlines = [OrderLineInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
-        return super().get_queryset(request).prefetch_related("lines__course")
+        return super().get_queryset(request).prefetch_related("lines")
 
     def get_urls(self) -> list[Any]:
         own = path("<uuid:pk>/receipt.pdf", self.admin_site.admin_view(self.receipt), name="wallet_order_receipt")
@@ -120,7 +120,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description="courses")
     def courses(self, order: Order) -> str:
-        return ", ".join(line.course.title for line in order.lines.all())
+        return ", ".join(line.title for line in order.lines.all())
 
     @admin.display(boolean=True, description="refunded")
     def refunded(self, order: Order) -> bool:

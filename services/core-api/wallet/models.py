@@ -77,7 +77,7 @@ class Order(models.Model):
 
 
 class OrderLine(models.Model):
-    """One course of an order, at the price of that moment. A refund names lines.
+    """One course of an order, by the title and at the price of that moment. A refund names lines.
 
     `list_price` is the course's own price, or its share of the bundle's; `discount` is what the coupon took off.
     """
@@ -85,6 +85,7 @@ class OrderLine(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="lines")
     course = models.ForeignKey(Course, on_delete=models.PROTECT, related_name="order_lines")
+    title = models.CharField(max_length=200, help_text="The course's, when it was bought.")
     list_price = models.PositiveIntegerField()
     discount = models.PositiveIntegerField(default=0)
     price = models.PositiveIntegerField()
@@ -99,7 +100,7 @@ class OrderLine(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.course} in {self.order}"
+        return f"{self.title} in {self.order}"
 
 
 class Posting(models.Model):

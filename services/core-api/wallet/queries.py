@@ -66,7 +66,9 @@ def held_about(user: User) -> list[Section]:
         from_account="debit__kind",
         to_account="credit__kind",
     )
-    sold = rows(lines, "id", "order_id", "list_price", "discount", "price", "refunded_at", course="course__slug")
+    sold = rows(
+        lines, "id", "order_id", "title", "list_price", "discount", "price", "refunded_at", course="course__slug"
+    )
     return [
         Section(
             "wallet",

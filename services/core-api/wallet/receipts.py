@@ -118,9 +118,9 @@ def _table(order: Order, lines: Sequence[OrderLine]) -> Table:
 
 
 def _what(line: OrderLine) -> list[Paragraph]:
-    """The course's title, by what else it is known where the title cannot be written, and when it was refunded."""
-    told = [paragraph(line.course.title)]
-    if NO_GLYPH in drawable(line.course.title):
+    """The title that the course had, by what else it is known where the title cannot be written, and when it was refunded."""
+    told = [paragraph(line.title)]
+    if NO_GLYPH in drawable(line.title):
         told.append(paragraph(line.course.slug, SMALL))
     if line.refunded_at:
         told.append(paragraph(f"Refunded on {moment(line.refunded_at)}", SMALL))

@@ -76,7 +76,6 @@ class MovementSerializer(serializers.ModelSerializer[Posting]):
 
 class OrderLineSerializer(serializers.ModelSerializer[OrderLine]):
     course = serializers.SlugField(source="course.slug", read_only=True)
-    title = serializers.CharField(source="course.title", read_only=True)
     enrolment = serializers.UUIDField(source="enrolment.pk", read_only=True)
 
     class Meta:

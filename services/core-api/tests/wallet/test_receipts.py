@@ -2,14 +2,18 @@
 
 import io
 import uuid
+from importlib import import_module
 
+import psycopg
 import pytest
+from django.apps import apps
 from django.test import Client
 from pypdf import PdfReader
 
-from tests import books
+from courses.models import Course
+from tests import books, environment
 from tests.admin_pages import permit
-from wallet.models import Coupon, Order
+from wallet.models import Coupon, Order, OrderLine
 
 
 @pytest.fixture
@@ -164,3 +168,25 @@ def test_staff_who_may_see_orders_get_it_in_the_admin_site(api, alice, fiona, in
     browser.force_login(ines)
     assert browser.get(path).status_code == 403
     assert Client().get(path).status_code == 302
+
+
+def test_a_course_that_is_renamed_keeps_its_title_on_what_was_bought(api, alice, order):
+    Course.objects.update(title="Ropes")
+    for answer in (api.as_(alice).get(f"/api/v1/orders/{order}/"), api.as_(alice).get("/api/v1/orders/")):
+        body = answer.json()
+        (bought,) = body.get("results", [body])
+        assert bought["lines"][0]["title"] == "Knots & <b>bends</b>"
+    text = text_of(api.as_(alice).get(path_of(order)))
+    assert "Knots & <b>bends</b> 40" in text
+    assert "Ropes" not in text
+    statement = api.as_(alice).get("/api/v1/wallet/statement/?start=2020-01-01&end=2100-01-01", HTTP_ACCEPT="*/*")
+    assert "Ropes" not in b"".join(statement).decode()
+
+
+def test_lines_of_before_are_called_as_their_courses_are_now(committed_db, api, alice, order):
+    if environment.ON_POSTGRES:  # migrations run as the owner, who may
+        with psycopg.connect(environment.database_address(None, committed_db)) as connection:
+            connection.execute("GRANT UPDATE (title) ON core.wallet_orderline TO lectern_core")
+    OrderLine.objects.update(title="")
+    import_module("wallet.migrations.0008_titles_of_lines").name_as_now(apps, None)
+    assert OrderLine.objects.get().title == "Knots & <b>bends</b>"
