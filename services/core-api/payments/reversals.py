@@ -6,6 +6,8 @@ its money went back: it is owed by the account `debt`, freezes the wallet, and i
 
 from __future__ import annotations
 
+import uuid
+
 from django.db.models import Sum
 from django.utils import timezone
 
@@ -155,6 +157,7 @@ def do_pay_debts(wallet: Wallet) -> None:
     """
     if not wallet.frozen:
         return
+    lots.do_expire(wallet)
     owing = Reversal.objects.select_related("topup").filter(topup__user=wallet.user_id, owed__gt=0)
     for reversal in owing.order_by("created_at", "pk"):
         if paid := min(wallet.balance, reversal.owed):
@@ -172,6 +175,6 @@ def _do_set_frozen(wallet: Wallet, frozen: bool) -> None:
     wallet.frozen = frozen
 
 
-def debt_of(user: User) -> int:
+def debt_of(user_id: uuid.UUID) -> int:
     """Credits that a person owes."""
-    return Reversal.objects.filter(topup__user=user).aggregate(owed=Sum("owed"))["owed"] or 0
+    return Reversal.objects.filter(topup__user=user_id).aggregate(owed=Sum("owed"))["owed"] or 0

@@ -19,6 +19,8 @@ from wallet.errors import Busy
 from wallet.locking import money_transaction
 from wallet.models import Lot
 
+NOT_FROZEN = {"frozen": False, "frozen_because": None, "owed": 0}  # of what the API says of a wallet
+
 
 def course(slug: str = "knots", price: int = 40, **fields: Any) -> Course:
     fields = {"title": slug.title(), "status": Course.Status.PUBLISHED} | fields

@@ -28,7 +28,7 @@ from learning.actions import do_end, do_enrol_lines
 from learning.errors import AlreadyEnrolled
 from learning.queries import had
 from payments.models import TopUp
-from payments.reversals import do_pay_debts
+from payments.reversals import debt_of, do_pay_debts
 from wallet import lots
 from wallet.accounts import ADJUSTMENT, EXPIRED, PROMOTION, REVENUE, clearing
 from wallet.coupons import check_coupon, discounted, do_give_back, do_redeem
@@ -87,7 +87,7 @@ def check_can_pay(wallet: Wallet, price: int) -> None:
     if not price:
         return
     if wallet.frozen:
-        raise WalletFrozen
+        raise WalletFrozen.owing(debt_of(wallet.user_id))
     if wallet.balance < price:
         raise InsufficientCredit.missing(price, wallet.balance)
 

@@ -18,7 +18,7 @@ from config.confirmation import confirmed
 from config.model_admin import LecternModelAdmin, ReadOnlyInline, ReadOnlyModelAdmin
 from wallet.api import receipt_file
 from wallet.models import Coupon, Lot, Order, OrderLine, Posting, Wallet
-from wallet.queries import WITH_LINES
+from wallet.queries import WITH_LINES, owed
 from wallet.staff import AdjustForm, adjust_once
 
 
@@ -57,9 +57,13 @@ class WalletAdmin(ReadOnlyModelAdmin):
     list_filter = ["frozen"]
     search_fields = ["user__username", "user__email"]
     ordering = ["-account_id"]  # the primary key; by name it would sort all wallets for each page
-    fields = ["user", "balance", "promotional", "frozen", "head_seq"]
+    fields = ["user", "balance", "promotional", "frozen", "owed", "head_seq"]
     inlines = [LotInline, PostingInline]
     actions = ["adjust"]
+
+    @admin.display(description="owed")
+    def owed(self, wallet: Wallet) -> int:
+        return owed(wallet)
 
     def described(self, obj: Wallet) -> str:
         return f"{obj.user} ({obj.balance} credits)"

@@ -26,6 +26,14 @@ class WalletFrozen(Conflict):
     code, title = "wallet_frozen", "Wallet frozen"
     detail = "This wallet is frozen: it can receive credit, but not spend it. Support can tell you why."
 
+    @classmethod
+    def owing(cls, owed: int) -> "WalletFrozen":
+        if not owed:
+            return cls()
+        return cls(
+            f"Your wallet is frozen until the {owed} credits that you owe are paid: top up, and they are paid first."
+        )
+
 
 class CouponUnknown(Conflict):
     code, title = "coupon_unknown", "Coupon unknown"

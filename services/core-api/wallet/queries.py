@@ -6,6 +6,7 @@ from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
+from payments.reversals import debt_of
 from privacy.sections import Section, rows
 from wallet.ledger import wallet_id
 from wallet.models import Lot, Order, OrderLine, Posting, Redemption, Wallet
@@ -29,6 +30,11 @@ def promotional(wallet: Wallet) -> list[Lot]:
     if not wallet.promotional:
         return []
     return list(wallet.lots.filter(remaining__gt=0, expires_at__gt=timezone.now()).order_by("expires_at", "pk"))
+
+
+def owed(wallet: Wallet) -> int:
+    """Credits that its owner owes. One that is not frozen owes nothing (books.reconcile sees to it), and costs no query."""
+    return debt_of(wallet.user_id) if wallet.frozen else 0
 
 
 def movements_of(user: User) -> QuerySet[Posting]:

@@ -51,9 +51,25 @@ class WalletSerializer(serializers.ModelSerializer[Wallet]):
         help_text="The part of the balance that expires, the earliest first. It is spent before the rest."
     )
 
+    owed = serializers.SerializerMethodField(
+        help_text="Credits that were used up though their money went back. What arrives next pays them first."
+    )
+    frozen_because = serializers.SerializerMethodField(
+        help_text="`debt`: until nothing is owed any more. `other`: support can tell why. null: it is not frozen."
+    )
+
     class Meta:
         model = Wallet
-        fields = ["balance", "promotional", "frozen"]
+        fields = ["balance", "promotional", "frozen", "frozen_because", "owed"]
+
+    def get_owed(self, wallet: Wallet) -> int:
+        return queries.owed(wallet)
+
+    @extend_schema_field({"type": ["string", "null"], "enum": ["debt", "other", None]})
+    def get_frozen_because(self, wallet: Wallet) -> str | None:
+        if not wallet.frozen:
+            return None
+        return "debt" if queries.owed(wallet) else "other"
 
     def get_balance(self, wallet: Wallet) -> int:
         return queries.spendable(wallet)

@@ -22,9 +22,9 @@ def adjust(client, person, amount, reason="For the delay"):
 
 def test_finance_gives_and_takes_credit(api, fiona, alice):
     client = api.as_(fiona)
-    assert adjust(client, alice.pk, 50).json() == {"balance": 50, "promotional": [], "frozen": False}
+    assert adjust(client, alice.pk, 50).json() == {"balance": 50, "promotional": [], **books.NOT_FROZEN}
     assert adjust(client, alice.pk, -20).json()["balance"] == 30
-    assert client.get(f"/api/v1/wallets/{alice.pk}/").json() == {"balance": 30, "promotional": [], "frozen": False}
+    assert client.get(f"/api/v1/wallets/{alice.pk}/").json() == {"balance": 30, "promotional": [], **books.NOT_FROZEN}
     assert [posting.caused_by for posting in Posting.objects.all()] == [fiona, fiona]
     books.assert_books_are_right()
 

@@ -47,7 +47,7 @@ def test_alice_buys_a_course(api, alice):
         "created_at": ANY,
     }
     assert (enrolment.source, enrolment.ended_at) == ("order", None)
-    assert api.as_(alice).get("/api/v1/wallet/").json() == {"balance": 60, "promotional": [], "frozen": False}
+    assert api.as_(alice).get("/api/v1/wallet/").json() == {"balance": 60, "promotional": [], **books.NOT_FROZEN}
     books.assert_books_are_right()
 
 

@@ -62,7 +62,7 @@ def test_finance_gives_credit_that_expires(api, fiona, alice):
     assert api.as_(alice).get("/api/v1/wallet/").json() == {
         "balance": 30,
         "promotional": [answer.json()],
-        "frozen": False,
+        **books.NOT_FROZEN,
     }
 
 

@@ -8,7 +8,7 @@ from tests import books
 
 
 def test_a_new_person_has_an_empty_wallet(api, alice):
-    assert api.as_(alice).get("/api/v1/wallet/").json() == {"balance": 0, "promotional": [], "frozen": False}
+    assert api.as_(alice).get("/api/v1/wallet/").json() == {"balance": 0, "promotional": [], **books.NOT_FROZEN}
     assert api.as_(alice).get("/api/v1/wallet/transactions/").json()["results"] == []
 
 

@@ -71,12 +71,12 @@ def test_a_dispute_lost_and_a_dispute_won(side, api, alice, paid, session):
     dispute = side.dispute(session["payment_intent"])
     send(api, event("charge.dispute.created", dispute))
     send(api, event("charge.dispute.funds_withdrawn", dispute))
-    assert (wallet_of(alice), debt_of(alice)) == ((0, True), 30)
+    assert (wallet_of(alice), debt_of(alice.pk)) == ((0, True), 30)
     send(api, event("charge.dispute.updated", dispute | {"status": "under_review"}))
     send(api, event("charge.dispute.closed", dispute | {"status": "lost"}))
-    assert (status_of(paid), debt_of(alice)) == ("refunded", 30)
+    assert (status_of(paid), debt_of(alice.pk)) == ("refunded", 30)
     send(api, event("charge.dispute.funds_reinstated", dispute | {"status": "won"}))
-    assert (wallet_of(alice), status_of(paid), debt_of(alice)) == ((70, False), "paid", 0)
+    assert (wallet_of(alice), status_of(paid), debt_of(alice.pk)) == ((70, False), "paid", 0)
 
 
 def test_an_inquiry_takes_nothing(side, api, alice, paid, session):
