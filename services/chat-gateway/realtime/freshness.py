@@ -44,13 +44,19 @@ class YesCache(Generic[T]):
         valid_until: Callable[[T], datetime | None] = lambda _answer: None,
     ) -> T | None:
         """The kept answer for `key`, else `query`'s. `valid_until` tells when an answer ends by itself (None: never)."""
-        if self.live and (entry := self._kept.get(key)) and self._clock() < entry[0]:
-            return entry[1]
+        if (answer := self.kept(key)) is not None:
+            return answer
         notifications = self._notifications
         answer = await query()
         if answer is not None and self.live and notifications == self._notifications:
             self._keep(key, answer, valid_until(answer))
         return answer
+
+    def kept(self, key: Hashable) -> T | None:
+        """The kept answer for `key`, if it may still be given."""
+        if self.live and (entry := self._kept.get(key)) and self._clock() < entry[0]:
+            return entry[1]
+        return None
 
     def drop_all(self) -> None:
         """Access shrank somewhere. Such events are rare, so everything goes: simpler than finding what it concerned."""

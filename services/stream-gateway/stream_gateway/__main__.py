@@ -27,6 +27,7 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
+        http="stream_gateway.protocol:Protocol",
         access_log=False,  # it would log tokens in query strings; logs.Requests writes the line
         log_config=None,
         proxy_headers=False,  # app.py does it, for LECTERN_TRUSTED_PROXIES

@@ -186,9 +186,13 @@ async def may_have_bytes(
     """The session, if its cookie or its person asks and nothing has ended. Raises Problem: 401, 403, 404, 409."""
     if not cookie and not claims:
         raise Problem(problems.NOT_AUTHENTICATED)
-    key = (playback, cookie, claims and (claims.user, claims.generation, claims.session))
     decide = partial(_decide, database, playback, cookie, claims)
-    return await yes(cache, key, decide)
+    return await yes(cache, kept_as(playback, cookie, claims), decide)
+
+
+def kept_as(playback: UUID, cookie: str | None, claims: Claims | None) -> Hashable:
+    """Under what name the cache keeps it that these may have bytes."""
+    return playback, cookie, claims and (claims.user, claims.generation, claims.session)
 
 
 async def may_start(database: Database, lesson: UUID, claims: Claims | None) -> Start:

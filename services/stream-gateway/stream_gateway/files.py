@@ -24,6 +24,7 @@ ROUTE = "/stream/v1/p/{playback}/{file:path}"
 ASKED = re.compile(
     rf"/stream/v1/p/([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})/(?!progressive)({IN_PACKAGE.pattern})"
 )
+Headers = list[tuple[bytes, bytes]]
 SECRET = re.compile(rb"(?:^|; )" + COOKIE.encode() + rb"=([A-Za-z0-9_-]+)(?:$|; )")  # as sessions.py makes them
 
 
@@ -47,7 +48,10 @@ class Files:
             return
         began = time.perf_counter()
         try:
-            headers, user = await self._decide(UUID(asked[1]), asked[2], scope["headers"])
+            cookie, claims = self._who(scope["headers"])
+            database, kept = self.gateway.database, self.gateway.playing
+            playing = await access.may_have_bytes(database, kept, UUID(asked[1]), cookie, claims)
+            headers = self._yes(scope["method"], scope["path"], asked[2], scope["headers"], playing, began)
         except NotOrdinary:
             await self.app(scope, receive, send)
             return
@@ -55,25 +59,34 @@ class Files:
             scope.setdefault("state", {})[REFUSAL] = refusal  # so that nothing is asked twice
             await self.app(scope, receive, send)
             return
-        request_id = logs.request_id(scope)
-        headers += ((b"x-request-id", request_id.encode()), *self.varying)
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
-        seconds = time.perf_counter() - began
-        self.answered[scope["method"]].inc()
-        self.duration.observe(seconds)
-        logs.LINES.request(request_id, scope["method"], scope["path"], seconds, user)
 
-    async def _decide(
-        self, playback: UUID, name: str, headers: list[tuple[bytes, bytes]]
-    ) -> tuple[list[tuple[bytes, bytes]], UUID | None]:
-        cookie, claims = self._who(headers)
-        playing = await access.may_have_bytes(self.gateway.database, self.gateway.playing, playback, cookie, claims)
+    def at_once(self, method: str, path: str, headers: Headers) -> Headers | None:
+        """The headers of the answer 200 without a body, where its "yes" is kept. None: ask in the ordinary way."""
+        began = time.perf_counter()
+        if not (asked := ASKED.fullmatch(path)):
+            return None
+        try:
+            cookie, claims = self._who(headers)
+            playing = self.gateway.playing.kept(access.kept_as(UUID(asked[1]), cookie, claims))
+            return self._yes(method, path, asked[2], headers, playing, began) if playing else None
+        except (NotOrdinary, Problem):
+            return None
+
+    def _yes(
+        self, method: str, path: str, name: str, headers: Headers, playing: access.Playback, began: float
+    ) -> Headers:
         answer = self.gateway.delivery.headers(f"{playing.package.path}/{name}")
+        request_id = logs.request_id(headers)
         self.gateway.last_seen.note(playing)
-        return answer, playing.user
+        seconds = time.perf_counter() - began
+        self.answered[method].inc()
+        self.duration.observe(seconds)
+        logs.LINES.request(request_id, method, path, seconds, playing.user)
+        return [*answer, (b"x-request-id", request_id.encode()), *self.varying]
 
-    def _who(self, headers: list[tuple[bytes, bytes]]) -> tuple[str | None, Claims | None]:
+    def _who(self, headers: Headers) -> tuple[str | None, Claims | None]:
         """The cookie's secret and the token's claims. Raises NotOrdinary for whatever takes a second look."""
         cookie, claims = None, None
         for name, value in headers:

@@ -31,6 +31,7 @@ PREVIEWS_PER_ADDRESS = 10
 PREVIEWS_WITHIN = timedelta(minutes=10)
 SUPERSEDED_FOR = timedelta(minutes=1)  # so long a superseded progressive player is told so, instead of starting again
 SEEN_EVERY = 15.0  # seconds
+NOTED_WITHIN = 0.5  # seconds
 PAUSE = timedelta(minutes=1)  # who asks for nothing for longer was not watching meanwhile
 
 log = structlog.stdlib.get_logger("stream-gateway")
@@ -96,11 +97,15 @@ async def end_session(database: Database, playback: UUID, reason: Literal["viewe
 
 
 class LastSeen:
-    """Notes that sessions are in use, beside the requests: at most every SEEN_EVERY for each, and bytes never wait for it."""
+    """Notes that sessions are in use, beside the requests: at most every SEEN_EVERY for each, and bytes never wait for it.
+
+    Those of NOTED_WITHIN share a statement: one for each cost more than all decisions (measured, 59 % of the processor time).
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._noted: dict[UUID, float] = {}
+        self._waiting: list[UUID] = []
         self._running: set[asyncio.Task[None]] = set()
 
     def note(self, playing: Playback) -> None:
@@ -110,29 +115,44 @@ class LastSeen:
         if len(self._noted) > 50_000:
             self._noted.clear()
         self._noted[playback] = now
-        task = asyncio.create_task(self._write(playback))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(NOTED_WITHIN, self._begin)
+        self._waiting.append(playback)
 
     async def settle(self) -> None:
-        """Waits for the notes that are being written."""
+        """Writes what waits, and waits for what is being written."""
+        self._begin()
         await asyncio.gather(*self._running)
 
-    async def _write(self, playback: UUID) -> None:
+    def _begin(self) -> None:
+        if self._waiting:
+            task = asyncio.create_task(self._write(self._waiting))
+            self._waiting = []
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _write(self, playbacks: list[UUID]) -> None:
+        """A session that somebody locks at this moment is passed over: it is noted the next time."""
         statement = """
-            UPDATE playback_session SET last_seen_at = now(), over_at = least(expires_at, now() + %(idle)s),
-                   active_s = active_s + CASE WHEN last_seen_at > now() - %(pause)s
-                                              THEN round(extract(epoch FROM now() - last_seen_at)) ELSE 0 END
-             WHERE id = %(playback)s AND ended_at IS NULL AND last_seen_at < now() - %(every)s
-            RETURNING id
-        """
-        try:
-            await self._database.one(
-                statement,
-                {"playback": playback, "idle": IDLE, "every": timedelta(seconds=SEEN_EVERY), "pause": PAUSE},
+            WITH seen AS (
+                SELECT id FROM playback_session
+                 WHERE id = ANY (%(playbacks)s) AND ended_at IS NULL AND last_seen_at < now() - %(every)s
+                   FOR UPDATE SKIP LOCKED
+            ), noted AS (
+                UPDATE playback_session AS session
+                   SET last_seen_at = now(), over_at = least(expires_at, now() + %(idle)s),
+                       active_s = active_s + CASE WHEN last_seen_at > now() - %(pause)s
+                                                  THEN round(extract(epoch FROM now() - last_seen_at)) ELSE 0 END
+                  FROM seen WHERE session.id = seen.id
+                RETURNING 1
             )
+            SELECT count(*) FROM noted
+        """
+        times = {"idle": IDLE, "every": timedelta(seconds=SEEN_EVERY), "pause": PAUSE}
+        try:
+            await self._database.one(statement, {"playbacks": playbacks} | times)
         except DATABASE_AWAY as error:
-            log.warning("last_seen_not_noted", playback=str(playback), reason=type(error).__name__)
+            log.warning("last_seen_not_noted", playbacks=len(playbacks), reason=type(error).__name__)
 
 
 async def _lock_viewer(connection: Connection, user: UUID) -> None:

@@ -252,7 +252,7 @@ async def test_a_note_that_fails_never_fails_the_bytes(
         owner.execute("SELECT FROM stream.playback_session WHERE id = %s FOR UPDATE", [started["playback"]])
         owner.execute("UPDATE stream.playback_session SET last_seen_at = now() - interval '1 minute'")
         assert (await client.get(segment(started))).status_code == 200
-        await client.gateway.last_seen.settle()  # gives up at the lock
+        await client.gateway.last_seen.settle()  # passes over what is locked
 
 
 async def test_she_ends_it_herself(client: Client, alice: Person, lesson: Lesson, owner: Any) -> None:
