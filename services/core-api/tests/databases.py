@@ -45,7 +45,8 @@ def fresh_copy() -> Iterator[str]:
     name = f"{environment.DATABASE}_{secrets.token_hex(3)}"
     connections.close_all()
     if environment.ON_POSTGRES:
-        as_superuser(f'CREATE DATABASE "{name}" TEMPLATE "{environment.DATABASE}"')
+        # Its files as they are, not page by page through the log: half the time where they lie in memory.
+        as_superuser(f'CREATE DATABASE "{name}" TEMPLATE "{environment.DATABASE}" STRATEGY file_copy')
         configured = name
     else:
         configured = str(environment.FOLDER / f"{name}.sqlite3")
