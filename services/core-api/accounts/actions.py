@@ -62,6 +62,12 @@ def rename(user: User, name: str) -> None:
     user.save(update_fields=["name"])
 
 
+def want_chat_mails(user: User, wanted: bool) -> None:
+    """Whether they get mails about unread messages in support tickets. Writes that and nothing else, too."""
+    user.chat_mails = wanted
+    user.save(update_fields=["chat_mails"])
+
+
 def log_out(token: str) -> None:
     """Ends the session that a refresh token belongs to. Does nothing for one that is unknown or over."""
     with transaction.atomic():

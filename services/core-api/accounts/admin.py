@@ -54,10 +54,19 @@ class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[
     list_filter = ("is_active", "is_staff", "is_superuser", "groups", "date_joined")
     search_fields = ("username", "email", "name")
     ordering = ("-date_joined",)
-    readonly_fields = ("id", "email_verified_at", "is_active", "date_joined", "last_login", "generation", "erased_at")
+    readonly_fields = (
+        "id",
+        "email_verified_at",
+        "chat_mails",
+        "is_active",
+        "date_joined",
+        "last_login",
+        "generation",
+        "erased_at",
+    )
     fieldsets = (
         (None, {"fields": ("username", "password", "id")}),
-        ("Person", {"fields": ("name", "email", "email_verified_at")}),
+        ("Person", {"fields": ("name", "email", "email_verified_at", "chat_mails")}),
         ("What they may do", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
         ("History", {"fields": ("date_joined", "last_login", "generation", "erased_at")}),
     )

@@ -117,6 +117,8 @@ class MeView(APIView):
             emails.ask_change(user, wanted["current_password"], wanted["email"])
         if "name" in wanted:
             actions.rename(user, wanted["name"])
+        if "chat_mails" in wanted:
+            actions.want_chat_mails(user, wanted["chat_mails"])
         return Response(Me(user).data)
 
     @extend_schema(

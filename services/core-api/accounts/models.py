@@ -51,6 +51,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(max_length=254)
     name = models.CharField("display name", max_length=100, blank=True)
     email_verified_at = models.DateTimeField(null=True, blank=True, editable=False)
+    chat_mails = models.BooleanField(
+        "mails about chat",
+        db_default=True,
+        default=True,
+        help_text="Mails about messages in support tickets not read yet.",
+    )
     is_active = models.BooleanField("active", default=True, help_text="Deactivate instead of deleting.")
     is_staff = models.BooleanField("staff", default=False, help_text="May log in to the admin site.")
     generation = models.PositiveIntegerField(default=0, editable=False)

@@ -50,6 +50,7 @@ def _profile(user: User) -> Iterator[dict[str, Any]]:
         "email",
         "email_verified_at",
         "name",
+        "chat_mails",
         "date_joined",
         "last_login",
         "is_active",

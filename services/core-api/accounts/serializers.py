@@ -127,6 +127,9 @@ class ChangeMe(serializers.Serializer[Any]):
         max_length=254, required=False, help_text="Takes effect when the link that is mailed there has been opened."
     )
     current_password = PasswordField(required=False, help_text="Needed to change `email`.")
+    chat_mails = serializers.BooleanField(
+        required=False, help_text="Whether mails come about messages in support tickets that were not read."
+    )
 
     def validate_email(self, email: str) -> str:
         return normalise_email(email)
@@ -145,7 +148,17 @@ class Me(serializers.ModelSerializer[User]):
 
     class Meta:
         model = User
-        fields = ["id", "username", "email", "email_verified", "email_pending", "name", "roles", "permissions"]
+        fields = [
+            "id",
+            "username",
+            "email",
+            "email_verified",
+            "email_pending",
+            "name",
+            "chat_mails",
+            "roles",
+            "permissions",
+        ]
         read_only_fields = fields
 
     def get_email_verified(self, user: User) -> bool:

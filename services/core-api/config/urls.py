@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("support.urls")),  # before the admin site: its index of this app is the desk
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
+    path("", include("mail.urls")),
     path("", include("privacy.urls")),
     path("", include("archives.urls")),  # before courses: its courses/import/ is no course
     path("", include("courses.urls")),

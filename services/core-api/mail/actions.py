@@ -17,6 +17,7 @@ from accounts.models import User
 from audit.actions import record
 from audit.kinds import Kind
 from config import jobs
+from mail import unsubscribing
 from mail.models import Mail
 
 ATTEMPTS = 8  # over about two hours
@@ -82,8 +83,12 @@ def _claim(mail_id: uuid.UUID) -> Mail | None:
 
 def _deliver(message: Mail) -> None:
     host = settings.MAIL_FROM.rpartition("@")[2]
-    headers = {"Message-ID": f"<{message.pk}@{host}>", "Auto-Submitted": "auto-generated"}
-    EmailMessage(message.subject, message.text, settings.MAIL_FROM, [message.to], headers=headers).send()
+    headers = {"Message-ID": f"<{message.pk}@{host}>", "Auto-Submitted": "auto-generated"} | unsubscribing.headers(
+        message
+    )
+    EmailMessage(
+        message.subject, unsubscribing.whole_text(message), settings.MAIL_FROM, [message.to], headers=headers
+    ).send()
 
 
 def _note_failure(message: Mail, error: Exception) -> None:

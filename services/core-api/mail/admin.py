@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from accounts.models import User
 from config.confirmation import confirmed
 from config.model_admin import ReadOnlyModelAdmin
+from mail import unsubscribing
 from mail.actions import send_again
 from mail.models import Mail
 
@@ -28,7 +29,19 @@ class MailAdmin(ReadOnlyModelAdmin):
         """A link in a mail may be worth a log-in, so staff's mails are read by superusers alone: nobody becomes another."""
         readable = obj is not None and (request.user.is_superuser or not (obj.user.is_staff or obj.user.is_superuser))
         about = ["user", "to", "kind", "subject"]
-        return [*about, "text" if readable else "withheld", "status", "attempts", "error", "created_at", "sent_at"]
+        return [
+            *about,
+            "whole_text" if readable else "withheld",
+            "status",
+            "attempts",
+            "error",
+            "created_at",
+            "sent_at",
+        ]
+
+    @admin.display(description="text")
+    def whole_text(self, message: Mail) -> str:
+        return unsubscribing.whole_text(message)
 
     @admin.display(description="text")
     def withheld(self, message: Mail) -> str:

@@ -22,6 +22,7 @@ from deploy.embedded.waiting import looks
         ("/.well-known/jwks.json", "core"),
         ("/account/verify/", "core"),
         ("/account/reset/", "core"),
+        ("/account/unsubscribe/", "core"),
         ("/admin/", "core"),
         ("/admin/login/?next=//somewhere/../else", "core"),
         ("/stream/v1/openapi.json", "stream"),

@@ -78,7 +78,7 @@ REVOKE ALL ON FUNCTION published.proposals(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION published.proposals(uuid) TO lectern_chat;
 
 -- Chat has no way to send mail: it hands one over in its own transaction, and core's worker sends it within a minute. `mail`
--- is its id: the same one again is the same mail. False: there is nobody to write to any more.
+-- is its id: the same one again is the same mail. False: there is nobody to write to any more, or they want no mails of that kind.
 CREATE OR REPLACE FUNCTION published.queue_mail(mail uuid, person uuid, kind text, subject text, body text)
     RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -90,6 +90,7 @@ BEGIN
     SELECT queue_mail.mail, u.id, queue_mail.kind, u.email, queue_mail.subject, queue_mail.body, 'waiting', 0,
            clock_timestamp(), '', clock_timestamp()
       FROM core.accounts_user u WHERE u.id = queue_mail.person AND u.is_active AND u.erased_at IS NULL
+       AND (u.chat_mails OR queue_mail.kind <> 'ticket_unread')
     ON CONFLICT (id) DO NOTHING;
     RETURN FOUND;
 END $$;

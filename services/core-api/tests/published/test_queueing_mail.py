@@ -35,9 +35,9 @@ def queue(committed_db: str, alice: User) -> Callable[..., bool]:
 def test_a_mail_that_was_handed_over_is_sent(
     queue: Callable[..., bool], alice: User, mailoutbox: list[Any], settings: Any
 ) -> None:
-    assert queue()
+    assert queue(kind="ticket_closes")
     message = Mail.objects.get(user=alice)
-    assert (message.kind, message.to, message.status) == ("ticket_unread", alice.email, "waiting")
+    assert (message.kind, message.to, message.status) == ("ticket_closes", alice.email, "waiting")
     send(message.pk)
     assert [(each.subject, each.body, each.to) for each in mailoutbox] == [("Unread", "Read.", [alice.email])]
 
@@ -53,6 +53,11 @@ def test_nobody_who_is_gone_gets_one(queue: Callable[..., bool], alice: User) ->
     assert not queue()
     assert not queue(person=uuid.uuid4())
     assert not Mail.objects.exists()
+
+
+def test_who_wants_none_about_unread_messages_gets_the_others(queue: Callable[..., bool], alice: User) -> None:
+    actions.want_chat_mails(alice, False)
+    assert [queue(), queue(kind="ticket_closes")] == [False, True]
 
 
 @pytest.mark.parametrize(
