@@ -52,7 +52,8 @@ class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[
     change_password_form = PasswordForm
     list_display = ("username", "email", "name", "is_active", "is_staff", "roles", "date_joined", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups", "date_joined")
-    search_fields = ("username", "email", "name")
+    search_fields = ()
+    search_people = ("pk",)
     ordering = ("-date_joined",)
     readonly_fields = (
         "id",

@@ -23,7 +23,8 @@ class ApprovalAdmin(ReadOnlyModelAdmin):
     list_display = ["proposed_at", "kind", "person", "amount", "reason", "proposed_by", "state", "decided_by"]
     list_select_related = ["person", "proposed_by", "decided_by"]
     list_filter = ["state", "kind"]
-    search_fields = ["id__exact", "order__id__exact", "topup__id__exact", "person__username", "proposed_by__username"]
+    search_fields = ["id__exact", "order__id__exact", "topup__id__exact"]
+    search_people = ("person", "proposed_by")
     ordering = ["-id"]  # version 7: newest first
     raw_id_fields = ["order", "topup", "enrolment"]
     actions = ["approve", "reject"]

@@ -30,7 +30,8 @@ class EnrolmentAdmin(ReadOnlyModelAdmin):
     list_display = ["user", "course", "source", "started_at", "valid_until", "ended_at", "end_reason"]
     list_filter = ["source", ("ended_at", admin.EmptyFieldListFilter), "end_reason"]
     list_select_related = ["user", "course"]
-    search_fields = ["user__username", "user__email", "course__title"]
+    search_fields = ["course__title"]
+    search_people = ("user",)
     search_ids = ("pk", "user", "course")
     ordering = ["-id"]  # version 7: newest first
     fields = ["user", "course", "source", "order_line", "started_at", "valid_until", "ended_at", "end_reason"]
@@ -80,7 +81,8 @@ class CourseProgressAdmin(ReadOnlyModelAdmin):
     list_display = ["user", "course", "completed_at"]
     list_filter = [("completed_at", admin.EmptyFieldListFilter)]
     list_select_related = ["user", "course"]
-    search_fields = ["user__username", "user__email", "course__title"]
+    search_fields = ["course__title"]
+    search_people = ("user",)
     search_ids = ("user", "course")
     ordering = ["-id"]
     fields = ["user", "course", "completed_at", "allowance_ms", "allowance_at"]
@@ -94,7 +96,8 @@ class LessonProgressAdmin(ReadOnlyModelAdmin):
     list_display = ["user", "lesson", "course", "watched_s", "position_s", "completed_at", "updated_at"]
     list_filter = [("completed_at", admin.EmptyFieldListFilter)]
     list_select_related = ["user", "lesson__section__course"]
-    search_fields = ["user__username", "user__email", "lesson__title"]
+    search_fields = ["lesson__title"]
+    search_people = ("user",)
     search_ids = ("user", "lesson")
     ordering = ["-id"]
     fields = ["user", "lesson", "watched", "watched_s", "position_s", "position_at", "completed_at", "updated_at"]
@@ -118,7 +121,8 @@ class CertificateAdmin(ReadOnlyModelAdmin):
     list_display = ["name", "title", "user", "completed_at", "revoked_at"]
     list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
     list_select_related = ["user"]
-    search_fields = ["user__username", "user__email", "code", "title"]
+    search_fields = ["code", "title"]
+    search_people = ("user",)
     search_ids = ("pk", "user", "course")
     ordering = ["-id"]  # version 7: newest first
     fields = ["user", "course", "code", "name", "title", "completed_at", "revoked_at", "revoke_reason"]
@@ -149,7 +153,8 @@ class ReviewAdmin(ReadOnlyModelAdmin):
     list_display = ["course", "rating", "user", "created_at", "hidden_at"]
     list_filter = ["rating", ("hidden_at", admin.EmptyFieldListFilter)]
     list_select_related = ["user", "course"]
-    search_fields = ["user__username", "course__title"]
+    search_fields = ["course__title"]
+    search_people = ("user",)
     search_ids = ("pk", "user", "course")
     ordering = ["-id"]  # version 7: newest first
     fields = ["user", "course", "rating", "text", "created_at", "updated_at", "hidden_at", "hide_reason"]

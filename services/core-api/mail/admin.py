@@ -20,7 +20,8 @@ class MailAdmin(ReadOnlyModelAdmin):
     list_display = ["created_at", "user", "kind", "subject", "status", "attempts", "sent_at", "error"]
     list_filter = ["status", "kind", "created_at"]
     list_select_related = ["user"]
-    search_fields = ["user__username", "to", "subject"]
+    search_fields = ["to", "subject"]
+    search_people = ("user",)
     search_ids = ("pk", "user")
     ordering = ["-id"]  # version 7: newest first
     actions = ["send_again"]

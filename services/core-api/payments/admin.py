@@ -54,7 +54,8 @@ class TopUpAdmin(ReadOnlyModelAdmin):
     list_display = ["id", "user", "pack", "provider", "status", "credits", "amount", "currency", "created_at"]
     list_select_related = ["user", "pack"]
     list_filter = ["status", "provider"]
-    search_fields = ["provider_reference__exact", "user__username", "user__email"]
+    search_fields = ["provider_reference__exact"]
+    search_people = ("user",)
     search_ids = ("pk", "user")
     ordering = ["-id"]  # version 7: newest first
     actions = ["refund", "ask_provider"]
@@ -118,7 +119,8 @@ class ReversalAdmin(ReadOnlyModelAdmin):
     list_display = ["created_at", "kind", "stage", "buyer", "amount", "currency", "credits", "owed", "requested_by"]
     list_select_related = ["topup__user", "requested_by"]
     list_filter = [Owing, "kind", "stage"]
-    search_fields = ["reference__exact", "topup__user__username", "topup__user__email"]
+    search_fields = ["reference__exact"]
+    search_people = ("topup__user",)
     search_ids = ("pk", "topup")
     ordering = ["-id"]  # version 7: newest first
 

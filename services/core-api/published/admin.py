@@ -57,7 +57,8 @@ class PlaybackSessionAdmin(ReadOnlyModelAdmin):
     )
     list_filter = (PlayingNow, Started, "kind", "end_reason")
     list_select_related = ("user", "lesson__section__course")
-    search_fields = ("user__username", "user__email", "lesson__title", "=client_address")
+    search_fields = ("lesson__title", "=client_address")
+    search_people = ("user",)
     search_ids = ("pk", "user", "lesson")
     search_help_text = "A person, a lesson, an address, an id, or the code of a watermark that a recording shows."
     ordering = ("-playback_id",)  # version 7: newest first, by the primary key
@@ -127,7 +128,7 @@ class UploadAdmin(ReadOnlyModelAdmin):
     fields = ("id", *list_display)
     list_filter = (UploadState,)
     list_select_related = ("owner",)
-    search_fields = ("owner__username", "owner__email")
+    search_people = ("owner",)
     search_ids = ("pk", "owner")
     search_help_text = "A person, or an id: of an upload, which is also that of the video that it became."
     ordering = ("-id",)  # version 7: newest first, by the primary key

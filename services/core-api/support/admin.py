@@ -42,7 +42,7 @@ class AgentAdmin(LecternModelAdmin):
 
     list_display = ["user", "capacity", "answers"]
     list_select_related = ["user"]
-    search_fields = ["user__username", "user__email"]
+    search_people = ("user",)
     raw_id_fields = ["user"]
     inlines = [SkillInline]
 

@@ -55,7 +55,7 @@ class WalletAdmin(ReadOnlyModelAdmin):
     list_display = ["user", "balance", "frozen", "head_seq"]
     list_select_related = ["user"]
     list_filter = ["frozen"]
-    search_fields = ["user__username", "user__email"]
+    search_people = ("user",)
     ordering = ["-account_id"]  # the primary key; by name it would sort all wallets for each page
     fields = ["user", "balance", "promotional", "frozen", "owed", "head_seq"]
     inlines = [LotInline, PostingInline]
@@ -97,7 +97,7 @@ class OrderLineInline(ReadOnlyInline):
 class OrderAdmin(ReadOnlyModelAdmin):
     list_display = ["id", "user", "courses", "price", "refunded", "created_at"]
     list_select_related = ["user"]
-    search_fields = ["user__username", "user__email"]
+    search_people = ("user",)
     search_ids = ("pk", "user")
     list_filter = ["created_at"]
     ordering = ["-id"]  # version 7: newest first
@@ -136,7 +136,7 @@ class PostingAdmin(ReadOnlyModelAdmin):
     list_display = ["created_at", "kind", "debit", "credit", "amount", "wallet_seq", "balance_after", "note"]
     list_select_related = ["debit", "credit"]
     list_filter = ["kind"]
-    search_fields = ["wallet__user__username", "wallet__user__email"]
+    search_people = ("wallet__user",)
     search_ids = ("pk", "order", "wallet")
     ordering = ["-id"]  # version 7: newest first, by the primary key's index
     fields = [
