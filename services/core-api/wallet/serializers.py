@@ -65,7 +65,7 @@ class WalletSerializer(serializers.ModelSerializer[Wallet]):
     def get_owed(self, wallet: Wallet) -> int:
         return queries.owed(wallet)
 
-    @extend_schema_field({"type": ["string", "null"], "enum": ["debt", "other", None]})
+    @extend_schema_field(serializers.ChoiceField(["debt", "other"], allow_null=True))
     def get_frozen_because(self, wallet: Wallet) -> str | None:
         if not wallet.frozen:
             return None
