@@ -26,7 +26,7 @@ def test_zoe_is_found_by_how_the_words_of_her_names_begin(alice: User, zoe: User
     assert list(User.objects.filter(pk__in=ids_named(asked))) == [zoe]
 
 
-@pytest.mark.parametrize("asked", ["zoe alice", "oenigsberg", "---", "'", "a'b:*|!", "zoë bob", "\\", "%"])
+@pytest.mark.parametrize("asked", ["zoe alice", "oenigsberg", "---", "a'b:*|!", "zoë bob", "\\", "%"])
 def test_nobody_is_found_by_other_words(alice: User, zoe: User, asked: str) -> None:
     assert list(User.objects.filter(pk__in=ids_named(asked))) == []
 
