@@ -10,7 +10,7 @@ from django.db.models.expressions import RawSQL
 
 from accounts.models import User
 
-# By the index user_words (migration 0010).
+# By the index user_words (migration 0011).
 _MATCHING = "SELECT id FROM accounts_user WHERE accounts_words_of(username, email, name) @@ accounts_words_asked(%s)"
 
 

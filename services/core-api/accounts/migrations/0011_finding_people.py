@@ -46,5 +46,5 @@ def forget(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0009_known_devices")]
+    dependencies = [("accounts", "0010_chat_mails")]
     operations = [migrations.RunPython(index, forget)]
