@@ -29,7 +29,8 @@ def test_there_are_the_images_of_every_part() -> None:
 @each
 def test_it_begins_with_a_pinned_base_and_fetches_no_syntax(dockerfile: Path) -> None:
     text = dockerfile.read_text()
-    assert set(re.findall(r"^FROM (\S+)", text, re.M)) <= BASES
+    stages = set(re.findall(r"^FROM \S+ AS (\S+)$", text, re.M))
+    assert set(re.findall(r"^FROM (\S+)", text, re.M)) <= BASES | stages
     assert not re.search(r"^#\s*syntax\s*=", text, re.M)
 
 
