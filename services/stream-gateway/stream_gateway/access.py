@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from typing import Any, Literal
@@ -160,6 +160,9 @@ SELECT CASE
   ) AS facts
 """
 
+OPENS_LATER = """
+SELECT opens_at FROM published.lesson_opening WHERE user_id = %(user)s AND lesson_id = %(lesson)s
+"""
 
 ATTACHMENT = """
 SELECT lesson_id, name, content_type, path FROM published.attachment WHERE attachment_id = %(attachment)s
@@ -199,7 +202,7 @@ async def may_start(database: Database, lesson: UUID, claims: Claims | None) -> 
     """What `claims` (None: nobody in particular) may begin to watch of `lesson`. Raises Problem: 401, 403, 404, 409."""
     row = await _about_start(database, lesson, claims)
     if row["verdict"] in REFUSALS:
-        raise Problem(REFUSALS[row["verdict"]])
+        raise await _refusal(database, row["verdict"], lesson, claims)
     package = Package(row["package_id"], row["path"], row["duration_s"])
     return Start(row["verdict"], lesson, package, row["valid_until"])
 
@@ -213,7 +216,7 @@ async def may_download(database: Database, attachment: UUID, claims: Claims | No
         kind = REFUSALS[verdict]
         may_not = kind in (problems.NOT_AUTHENTICATED, problems.TOKEN_INVALID)
         if may_not or await database.one(TEACHES, {"lesson": lesson, **_token(claims)}) is None:
-            raise Problem(kind)
+            raise await _refusal(database, verdict, lesson, claims)
     if found is None:
         raise Problem(problems.NOT_FOUND)
     return Attachment(found["name"], found["content_type"], found["path"])
@@ -224,6 +227,16 @@ async def _about_start(database: Database, lesson: UUID, claims: Claims | None) 
     assert row is not None  # noqa: S101  VALUES always gives its row; this is for the type checker
     metrics.DECISIONS.labels(row["verdict"]).inc()
     return row
+
+
+async def _refusal(database: Database, verdict: str, lesson: UUID, claims: Claims | None) -> Problem:
+    """What to say to whoever may not: that the lesson opens later, if they have its course."""
+    if claims and verdict in (problems.NOT_ENROLLED.code, problems.NOT_FOUND.code):
+        later = await database.one(OPENS_LATER, {"user": claims.user, "lesson": lesson})
+        if later:
+            at = later["opens_at"].astimezone(UTC)
+            return Problem(problems.LESSON_NOT_OPEN.but(opens_at=at.strftime("%Y-%m-%dT%H:%M:%SZ")))
+    return Problem(REFUSALS[verdict])
 
 
 async def may_end(database: Database, playback: UUID, cookie: str | None, claims: Claims | None) -> None:

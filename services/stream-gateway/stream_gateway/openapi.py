@@ -29,6 +29,7 @@ PROBLEM = {
         "code": {"type": "string"},
         "detail": {"type": "string"},
         "errors": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+        "opens_at": {"type": "string", "format": "date-time", "description": "With `lesson_not_open`: when it opens"},
     },
 }
 

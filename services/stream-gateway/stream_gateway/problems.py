@@ -27,6 +27,7 @@ class Kind:
     detail: str
     errors: Mapping[str, list[str]] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    opens_at: str | None = None
 
     def but(self, **changes: Any) -> Kind:
         return replace(self, **changes)
@@ -39,7 +40,8 @@ class Kind:
             "code": self.code,
             "detail": self.detail,
         }
-        return body | ({"errors": self.errors} if self.errors else {})
+        more = {"errors": self.errors, "opens_at": self.opens_at}
+        return body | {name: value for name, value in more.items() if value}
 
     def response(self) -> JSONResponse:
         headers = {"Cache-Control": "no-store", **self.headers}
@@ -74,6 +76,7 @@ TOKEN_INVALID = Kind(
 )
 PERMISSION_DENIED = Kind(403, "permission_denied", "Not allowed", "You do not have the permission that this needs.")
 NOT_ENROLLED = Kind(403, "not_enrolled", "Not enrolled", "You are not enrolled in the course of this lesson.")
+LESSON_NOT_OPEN = Kind(403, "lesson_not_open", "Lesson not open yet", "This lesson opens later: `opens_at` says when.")
 ACCESS_ENDED = Kind(
     403,
     "access_ended",

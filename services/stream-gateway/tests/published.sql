@@ -8,6 +8,7 @@ CREATE TABLE core.package (package_id uuid PRIMARY KEY, lesson_id uuid, path tex
     created_at timestamptz NOT NULL DEFAULT now());
 CREATE TABLE core.caption (lesson_id uuid, language text, label text, path text);
 CREATE TABLE core.lesson_access (user_id uuid, lesson_id uuid, package_id uuid, valid_until timestamptz);
+CREATE TABLE core.lesson_opening (user_id uuid, lesson_id uuid, opens_at timestamptz);
 CREATE TABLE core.attachment (attachment_id uuid, lesson_id uuid, name text, content_type text, size_bytes bigint, path text);
 CREATE TABLE core.instructor (course_id uuid, user_id uuid);
 
@@ -19,4 +20,5 @@ CREATE VIEW published.caption AS SELECT * FROM core.caption;
 CREATE VIEW published.attachment AS SELECT * FROM core.attachment;
 CREATE VIEW published.instructor AS SELECT * FROM core.instructor;
 CREATE VIEW published.lesson_access AS SELECT * FROM core.lesson_access;
+CREATE VIEW published.lesson_opening AS SELECT * FROM core.lesson_opening;
 GRANT SELECT ON ALL TABLES IN SCHEMA published TO lectern_stream;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import psycopg
@@ -187,6 +188,26 @@ async def test_starting_needs_a_person_and_an_enrolment(client: Client, world: W
     assert code(await client.post_playback(made_up)) == (401, "not_authenticated")
     stranger = Person("nobody core-api knows", world.keys)
     assert code(await client.post_playback(lesson, stranger)) == (401, "token_invalid")
+
+
+@pytest.mark.parametrize("is_published", [True, False])
+async def test_who_has_the_course_is_told_when_the_lesson_opens(
+    client: Client, world: World, is_published: bool
+) -> None:
+    bob, lesson = world.person("bob"), world.lesson(is_published=is_published)
+    world.opens_later(bob, lesson, datetime(2099, 3, 1, 10, 30, tzinfo=timezone(timedelta(hours=1))))
+    attachment = world.attachment(lesson)
+    answers = [
+        await client.post_playback(lesson, bob),
+        await client.get(f"/stream/v1/lessons/{lesson.id}/video", headers=bob.bearer),
+        await client.get(f"/stream/v1/attachments/{attachment}", headers=bob.bearer),
+    ]
+    for answer in answers:
+        assert code(answer) == (403, "lesson_not_open")
+        assert answer.json()["opens_at"] == "2099-03-01T09:30:00Z"
+    stranger = await client.post_playback(lesson, world.person("carol"))
+    assert code(stranger) == ((403, "not_enrolled") if is_published else (404, "not_found"))
+    assert "opens_at" not in stranger.json()
 
 
 async def test_a_video_that_is_not_ready(client: Client, world: World) -> None:

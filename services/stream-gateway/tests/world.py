@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,10 @@ class World:
             lesson.package,
             for_seconds,
         )
+
+    def opens_later(self, person: Person, lesson: Lesson, at: datetime) -> None:
+        """They have its course, and the lesson opens then."""
+        self.run("INSERT INTO core.lesson_opening VALUES (%s, %s, %s)", person.id, lesson.id, at)
 
     def refund(self, person: Person) -> None:
         with self.shrinking(person):

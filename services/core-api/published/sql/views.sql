@@ -92,6 +92,19 @@ SELECT e.user_id,
    AND (l.opens_after_days IS NULL OR e.started_at + l.opens_after_days * interval '24 hours' <= now())
  GROUP BY e.user_id, l.id, p.id;
 
+-- One row for each person and lesson of a course that they have which opens later: a sentence for who tries it now.
+CREATE VIEW published.lesson_opening AS
+SELECT e.user_id,
+       l.id AS lesson_id,
+       min(coalesce(l.opens_on, e.started_at + l.opens_after_days * interval '24 hours')) AS opens_at
+  FROM core.learning_enrolment e
+  JOIN core.courses_section s ON s.course_id = e.course_id
+  JOIN core.courses_lesson l ON l.section_id = s.id
+ WHERE e.ended_at IS NULL AND (e.valid_until IS NULL OR e.valid_until > now())
+   AND (l.opens_on IS NOT NULL OR l.opens_after_days IS NOT NULL)
+ GROUP BY e.user_id, l.id
+HAVING min(coalesce(l.opens_on, e.started_at + l.opens_after_days * interval '24 hours')) > now();
+
 CREATE VIEW published."order" AS
 SELECT o.id AS order_id, o.user_id, o.created_at
   FROM core.wallet_order o;
@@ -115,6 +128,6 @@ SELECT a.id AS canned_answer_id, a.category_id, a.shortcut::text AS shortcut, a.
 GRANT SELECT ON
     published.principal, published.ended_session, published.lesson, published.package, published.caption,
     published.attachment, published.instructor,
-    published.lesson_access, published."order", published.support_category, published.support_agent,
+    published.lesson_access, published.lesson_opening, published."order", published.support_category, published.support_agent,
     published.canned_answer
     TO lectern_stream, lectern_chat;

@@ -52,7 +52,7 @@ def test_every_view_has_the_documented_columns(db: None) -> None:
         found: dict[str, list[tuple[str, str]]] = {}
         for view, column, kind in cursor.fetchall():
             found.setdefault(view, []).append((column, SHORT.get(kind, kind)))
-    assert len(found) == 12
+    assert len(found) == 13
     assert found == documented()
 
 
@@ -187,6 +187,28 @@ def test_access_begins_when_the_lesson_opens(
     assert [row["valid_until"] for row in rows("lesson_access")] == [now + timedelta(hours=1)]
     assert have_it(opens_after_days=3) == {"alice", "bob"}
     assert have_it(opens_after_days=6) == set()
+
+
+def test_before_that_it_says_when(
+    committed_db: str, alice: User, bob: User, lathe: Published, enrol: Callable[..., Any]
+) -> None:
+    now = timezone.now()
+    enrol(alice, lathe.course, started_at=now - timedelta(days=3))
+    enrol(alice, lathe.course, started_at=now - timedelta(days=9), ended_at=now)
+    enrol(alice, lathe.course, started_at=now - timedelta(days=9), valid_until=now)
+    enrol(bob, lathe.course, started_at=now - timedelta(days=1))
+    enrol(bob, lathe.course, started_at=now - timedelta(days=5), valid_until=now + timedelta(hours=1))
+
+    def opens(**opening: Any) -> dict[Any, Any]:
+        type(lathe.lesson).objects.filter(pk=lathe.lesson.pk).update(**opening)
+        return {row["user_id"]: row["opens_at"] for row in rows("lesson_opening", "lesson_id = %s", lathe.lesson.pk)}
+
+    soon = now + timedelta(minutes=1)
+    assert opens() == {}
+    assert opens(opens_on=soon) == {alice.pk: soon, bob.pk: soon}
+    assert opens(opens_on=now) == {}
+    assert opens(opens_on=None, opens_after_days=4) == {alice.pk: now + timedelta(days=1)}
+    assert opens(opens_after_days=6) == {alice.pk: now + timedelta(days=3), bob.pk: now + timedelta(days=1)}
 
 
 def test_orders_and_the_support_desk(committed_db: str, alice: User, agnes: User, bob: User) -> None:

@@ -22,6 +22,7 @@ REFUSED = refusals(
     problems.NOT_AUTHENTICATED,
     problems.TOKEN_INVALID,
     problems.NOT_ENROLLED,
+    problems.LESSON_NOT_OPEN,
     problems.NOT_FOUND,
     problems.UNAVAILABLE,
 )

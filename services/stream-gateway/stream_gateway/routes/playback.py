@@ -45,6 +45,14 @@ WATCHING = refusals(
     problems.UNAVAILABLE,
 )
 
+MAY_NOT_START = refusals(
+    problems.NOT_ENROLLED,
+    problems.LESSON_NOT_OPEN,
+    problems.ACCESS_ENDED,
+    problems.VIDEO_NOT_READY,
+    problems.PLAYBACK_SUPERSEDED,
+)
+
 
 class Wanted(BaseModel):
     lesson: UUID = Field(description="The lesson to watch")
@@ -79,6 +87,7 @@ class PlaybackLinks(BaseModel):
         problems.NOT_AUTHENTICATED,
         problems.TOKEN_INVALID,
         problems.NOT_ENROLLED,
+        problems.LESSON_NOT_OPEN,
         problems.NOT_FOUND,
         problems.VIDEO_NOT_READY,
         problems.INVALID,
@@ -147,14 +156,14 @@ async def end_playback(
     dependencies=[Bearer],
     openapi_extra=open_to(AUTHENTICATED),
     response_class=Response,
-    responses={**BYTES, **WATCHING, **refusals(problems.NOT_ENROLLED, problems.VIDEO_NOT_READY)},
+    responses={**BYTES, **WATCHING, **MAY_NOT_START},
 )
 @router.head(
     "/lessons/{lesson}/video",
     dependencies=[Bearer],
     openapi_extra=open_to(AUTHENTICATED),
     response_class=Response,
-    responses={**BYTES, **WATCHING, **refusals(problems.NOT_ENROLLED, problems.VIDEO_NOT_READY)},
+    responses={**BYTES, **WATCHING, **MAY_NOT_START},
 )
 async def get_video(lesson: UUID, request: Request, gateway: TheGateway, claims: Person, client: TheClient) -> Response:
     """The progressive MP4. Counts as a playback session, which later requests of the same login go on using."""

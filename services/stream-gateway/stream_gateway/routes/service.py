@@ -19,7 +19,8 @@ router = APIRouter(tags=["service"])
 # Selects nothing, but fails like the decisions would where a view or a grant is missing.
 VIEWS = """
 SELECT FROM published.principal, published.ended_session, published.lesson, published.package, published.caption,
-            published.attachment, published.instructor, published.lesson_access, stream.playback_session, stream.upload LIMIT 0
+            published.attachment, published.instructor, published.lesson_access, published.lesson_opening, stream.playback_session,
+            stream.upload LIMIT 0
 """
 
 
