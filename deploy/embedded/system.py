@@ -23,7 +23,7 @@ from deploy.embedded.supervisor import Program
 SERVICES = REPOSITORY / "services"
 DATABASE = "lectern"
 PORTS = ("postgres", "redis", "core-api", "stream-gateway", "chat-gateway")
-OBJECT_STORAGE = ("MEDIA_STORAGE", "S3_ENDPOINT_URL", "S3_BUCKET")
+OBJECT_STORAGE = ("MEDIA_STORAGE", "S3_ENDPOINT_URL", "S3_BUCKET", "S3_CA_BUNDLE")
 PASSED_ON = (
     "CLAMAV_ADDRESS",
     "EMAIL_URL",

@@ -48,10 +48,13 @@ fi
 
 tls=
 case $endpoint in https://*)
+    authorities=${S3_CA_BUNDLE:-/etc/ssl/certs/ca-certificates.crt}
+    echo "$authorities" | grep -Eqx '[A-Za-z0-9/. _-]+' && [ -r "$authorities" ] ||
+        refuse S3_CA_BUNDLE 'the path of a file with the authorities (PEM) whose certificates the store shows'
     tls='proxy_ssl_server_name on;
     proxy_ssl_verify on; # as the host that it says it is
     proxy_ssl_verify_depth 4;
-    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;' ;;
+    proxy_ssl_trusted_certificate "'$authorities'";' ;;
 esac
 
 cat >"$folder/storage.conf" <<END

@@ -209,6 +209,13 @@ if MEDIA_STORAGE == "s3":
     S3_REGION = env.text("S3_REGION", "a region's name", "us-east-1")
     S3_ACCESS_KEY_ID = env.text("S3_ACCESS_KEY_ID", "an access key's id")
     S3_SECRET_ACCESS_KEY = env.text("S3_SECRET_ACCESS_KEY", "that access key's secret")
+    S3_CA_BUNDLE = env.text("S3_CA_BUNDLE", "", "")
+    if S3_CA_BUNDLE and not Path(S3_CA_BUNDLE).is_file():
+        stop(
+            "S3_CA_BUNDLE",
+            "names no file",
+            "the path of a file with the authorities (PEM) whose certificates the store shows",
+        )
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler", "media.parsers.RoomyFiles"]
 BOOKS_ROOT = Path(required("LECTERN_BOOKS_ROOT", "the folder of signed wallet heads", str(_kept / "books")))
 FFMPEG = env.text("LECTERN_FFMPEG", "the path of an ffmpeg program", shutil.which("ffmpeg") or "")

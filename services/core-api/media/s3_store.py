@@ -34,7 +34,8 @@ CONTENT_TYPES = {  # nginx's for the same files
 class S3Store:
     """A package counts once its package.json is there, which is uploaded after all else is known to have arrived."""
 
-    def __init__(self, endpoint: str, bucket: str, region: str, key: str, secret: str) -> None:
+    def __init__(self, endpoint: str, bucket: str, region: str, key: str, secret: str, authorities: str = "") -> None:
+        """`authorities`: the file of those that an https endpoint is checked by; empty: the SDK's."""
         self._bucket = bucket
         # Threads of our own, one file each; large files go in parts, as no object may be put in one above 5 GB.
         self._transfer = TransferConfig(
@@ -46,6 +47,7 @@ class S3Store:
             region_name=region,
             aws_access_key_id=key,
             aws_secret_access_key=secret,
+            verify=authorities or None,
             config=Config(
                 signature_version="s3v4",
                 s3={"addressing_style": "path"},

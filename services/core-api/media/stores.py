@@ -47,6 +47,7 @@ def store() -> Store:
             settings.S3_REGION,
             settings.S3_ACCESS_KEY_ID,
             settings.S3_SECRET_ACCESS_KEY,
+            settings.S3_CA_BUNDLE,
         )
     from media.local_store import LocalStore
 
@@ -54,10 +55,10 @@ def store() -> Store:
 
 
 @cache
-def _s3(endpoint: str, bucket: str, region: str, key: str, secret: str) -> Store:
+def _s3(endpoint: str, bucket: str, region: str, key: str, secret: str, authorities: str) -> Store:
     from media.s3_store import S3Store  # which imports the SDK: slow, and of no use to others
 
-    return S3Store(endpoint, bucket, region, key, secret)
+    return S3Store(endpoint, bucket, region, key, secret, authorities)
 
 
 def facts_of(text: str | bytes, sizes: Mapping[str, int]) -> Facts | None:

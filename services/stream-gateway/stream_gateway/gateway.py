@@ -37,7 +37,9 @@ class Gateway:
         self.forgetting = Sweep("forgetting", lambda: retention.forget_old(self.database, days), retention.EVERY)
         self.erasures = Sweep("erasures", self._erase, settings.erasure_sweep)
         self.listener = ChangeListener(settings.database_url, [self.playing], lambda _user: self.erasures.wake())
-        self.storage: Storage = ObjectStorage(settings.bucket) if settings.bucket else Volume(settings.media_root)
+        self.storage: Storage = (
+            ObjectStorage(settings.bucket, settings.s3_ca_bundle) if settings.bucket else Volume(settings.media_root)
+        )
         self.delivery = Delivery(settings.delivery, settings.media_root, self.storage)
         self.last_seen = LastSeen(self.database)
         self.uploads = Uploads(self.database, UploadFiles(settings.uploads_root), settings.upload_limits)

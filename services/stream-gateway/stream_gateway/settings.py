@@ -54,6 +54,12 @@ def _absolute(value: Path) -> Path:
     return value
 
 
+def _file(value: Path) -> Path:
+    if not value.is_file():
+        raise ValueError
+    return value
+
+
 def _network(value: str) -> str:
     return str(ipaddress.ip_network(value))
 
@@ -214,6 +220,11 @@ class Settings(Environment):
     )
     s3_secret_access_key: str | None = Field(
         None, validation_alias="S3_SECRET_ACCESS_KEY", description="the secret of that key"
+    )
+    s3_ca_bundle: Annotated[Path, AfterValidator(_file)] | None = Field(
+        None,
+        validation_alias="S3_CA_BUNDLE",
+        description="the path of a file with the authorities (PEM) whose certificates the store shows",
     )
     erasure_sweep: float = Field(
         60,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable
@@ -67,8 +68,11 @@ class Volume:
 class ObjectStorage:
     """A bucket. nginx is given the path with the signed part of its address; the host is nginx's own to know."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, authorities: Path | None = None) -> None:
+        """`authorities`: the file of those that an https store is checked by; None: the system's."""
         self._bucket = bucket
+        checked = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=authorities))
+        self._opener = urllib.request.build_opener(_NoRedirects, checked)
         self._sizes: dict[str, int] = {}
         self._texts: dict[str, str] = {}
 
@@ -77,17 +81,26 @@ class ObjectStorage:
 
     async def size(self, path: str) -> int:
         async def ask(path: str) -> int:
-            headers, _ = await asyncio.to_thread(_fetch, self._bucket.url(path, "HEAD"), "HEAD")
+            headers, _ = await asyncio.to_thread(self._fetch, self._bucket.url(path, "HEAD"), "HEAD")
             return int(headers["Content-Length"])
 
         return await _remembered(self._sizes, path, ask)
 
     async def text(self, path: str) -> str:
         async def ask(path: str) -> str:
-            _, content = await asyncio.to_thread(_fetch, self._bucket.url(path), "GET")
+            _, content = await asyncio.to_thread(self._fetch, self._bucket.url(path), "GET")
             return content.decode()
 
         return await _remembered(self._texts, path, ask)
+
+    def _fetch(self, url: str, method: str) -> tuple[Message, bytes]:
+        try:
+            with self._opener.open(urllib.request.Request(url, method=method), timeout=TIMEOUT) as answer:  # noqa: S310  the operator's S3_ENDPOINT_URL
+                return answer.headers, answer.read(LONGEST)
+        except urllib.error.HTTPError as error:
+            raise Problem(problems.NOT_FOUND if error.code in (403, 404) else problems.UNAVAILABLE) from error
+        except OSError as error:
+            raise Problem(problems.UNAVAILABLE) from error
 
 
 async def stat(file: Path) -> os.stat_result:
@@ -117,16 +130,3 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> None:
         return None
-
-
-_opener = urllib.request.build_opener(_NoRedirects)
-
-
-def _fetch(url: str, method: str) -> tuple[Message, bytes]:
-    try:
-        with _opener.open(urllib.request.Request(url, method=method), timeout=TIMEOUT) as answer:  # noqa: S310  the operator's S3_ENDPOINT_URL
-            return answer.headers, answer.read(LONGEST)
-    except urllib.error.HTTPError as error:
-        raise Problem(problems.NOT_FOUND if error.code in (403, 404) else problems.UNAVAILABLE) from error
-    except OSError as error:
-        raise Problem(problems.UNAVAILABLE) from error

@@ -80,6 +80,11 @@ def run(command: str, **changes: str | None) -> subprocess.CompletedProcess[str]
         ("MEDIA_STORAGE", "cloud", 'MEDIA_STORAGE is malformed: it should be "local"'),
         ("S3_BUCKET", "My Bucket", "S3_BUCKET is malformed"),
         ("S3_ENDPOINT_URL", "s3.example.org", "S3_ENDPOINT_URL is malformed: it should be the S3-compatible store"),
+        (
+            "S3_CA_BUNDLE",
+            "/nowhere/ca.pem",
+            "S3_CA_BUNDLE is malformed: it should be the path of a file with the authorities",
+        ),
         ("DATABASE_URL_FILE", "/nowhere/secret", "DATABASE_URL and DATABASE_URL_FILE are both given"),
     ],
 )

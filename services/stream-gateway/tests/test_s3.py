@@ -13,7 +13,7 @@ from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from conftest import Client, Open, code
-from s3_server import BUCKET, REGION, s3_server
+from s3_server import BUCKET, REGION, over_tls, s3_server
 from world import MASTER, Lesson, Person, World
 
 from stream_gateway.s3 import Bucket
@@ -110,3 +110,18 @@ async def test_a_store_that_is_away(open_gateway: Open, alice: Person, lesson: L
     async with open_gateway(**away, **keys) as client:
         started = await client.start(alice, lesson)
         assert code(await client.get(started["manifest_url"])) == (503, "unavailable")
+
+
+async def test_a_store_behind_https_is_checked_by_the_authorities_named(
+    open_gateway: Open, endpoint: str, alice: Person, lesson: Lesson, tmp_path: Path
+) -> None:
+    with over_tls(endpoint, tmp_path) as (secure, authorities, names):
+        s3 = {"MEDIA_STORAGE": "s3", "S3_ENDPOINT_URL": secure, "S3_BUCKET": BUCKET, "S3_REGION": REGION}
+        s3 |= {"S3_ACCESS_KEY_ID": "id", "S3_SECRET_ACCESS_KEY": "secret"}
+        async with open_gateway(LECTERN_MEDIA_ROOT=tmp_path, S3_CA_BUNDLE=authorities, **s3) as client:
+            started = await client.start(alice, lesson)
+            assert (await client.get(started["manifest_url"])).text == MASTER
+        assert names == ["localhost"]
+        async with open_gateway(LECTERN_MEDIA_ROOT=tmp_path, **s3) as client:  # whom the system trusts did not sign it
+            started = await client.start(alice, lesson)
+            assert code(await client.get(started["manifest_url"])) == (503, "unavailable")

@@ -15,8 +15,10 @@ import httpx
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent), str(ROOT / "tests"), str(ROOT / "services" / "stream-gateway")]
 
+from bucket import CONTENT, MP4, SEGMENT, Store  # noqa: E402  needs the path above
+from s3_server import s3_server  # noqa: E402  needs the path above
 from stand_ins import Service  # noqa: E402  needs the path above
 
 from deploy.embedded import nginx  # noqa: E402  needs the path above
@@ -158,3 +160,12 @@ def front(shared_front: Front, core: Service, stream: Service, chat: Service) ->
     for service in (core, stream, chat):
         service.forget()
     return shared_front
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[Store]:
+    with s3_server() as endpoint:
+        store = Store(endpoint)
+        for key in (SEGMENT, MP4):
+            store.put(key, CONTENT)
+        yield store

@@ -2,50 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from bucket import CONTENT, MP4, SEGMENT, Store
+from s3_server import BUCKET
 from stand_ins import Answer, Service, problem
 
-ROOT = Path(__file__).resolve().parents[3]
-sys.path += [str(ROOT / "tests"), str(ROOT / "services" / "stream-gateway")]
-
-from s3_server import BUCKET, REGION, s3_server  # noqa: E402  needs the path above
-
-from stream_gateway.s3 import Bucket  # noqa: E402  needs the path above
-
-CONTENT = bytes(range(256)) * 40
-SEGMENT, MP4 = "packages/a/b/video-360-00001.m4s", "packages/a/b/progressive.mp4"
 ASK = "/stream/v1/p/0190/x"
 SECRETS = {"Cookie": "lectern_playback=secret", "Authorization": "Bearer secret"}
-
-
-class Store:
-    """moto's server behind a stand-in that remembers what nginx asked for."""
-
-    def __init__(self, endpoint: str) -> None:
-        self.bucket = Bucket(endpoint, BUCKET, REGION, "key-id", "secret")
-
-    def put(self, key: str, content: bytes) -> None:
-        put = httpx.put(f"{self.bucket.endpoint}/{BUCKET}/{key}", content=content, trust_env=False, timeout=30)
-        put.raise_for_status()
-
-    def yes(self, key: str, **headers: str) -> Answer:
-        said = {"Content-Type": "video/mp4", "Cache-Control": "private, max-age=3600"} | headers
-        return Answer(200, {"X-Accel-Redirect": f"/_s3/{key}?{self.bucket.query(key)}"} | said, b"")
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
-    with s3_server() as endpoint:
-        store = Store(endpoint)
-        for key in (SEGMENT, MP4):
-            store.put(key, CONTENT)
-        yield store
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import shutil
 
 import boto3
 import pytest
-from s3_server import BUCKET, REGION, s3_server
+from s3_server import BUCKET, REGION, over_tls, s3_server
 
 from config.problems import Unavailable
 from media import actions, s3_store, storage
@@ -30,6 +30,7 @@ def endpoint():
 def s3(endpoint, settings):
     """A client of the emptied bucket, which is where videos go."""
     settings.MEDIA_STORAGE, settings.S3_ENDPOINT_URL, settings.S3_BUCKET = "s3", endpoint, BUCKET
+    settings.S3_CA_BUNDLE = ""
     settings.S3_REGION, settings.S3_ACCESS_KEY_ID, settings.S3_SECRET_ACCESS_KEY = REGION, "key", "made-up"
     client = boto3.client(
         "s3", endpoint_url=endpoint, region_name=REGION, aws_access_key_id="key", aws_secret_access_key="made-up"
@@ -153,6 +154,18 @@ def test_a_store_that_is_away_fails_the_video_with_the_reason(s3, lesson, clip, 
     assert (asset.status, asset.error) == (Status.FAILED, actions.STORE_AWAY)
     with pytest.raises(Unavailable):
         do_set_caption(lesson, "en", b"1\n00:00:01,000 --> 00:00:02,000\nHello\n")
+
+
+def test_over_https_the_store_has_to_show_a_certificate_of_the_authorities_named(s3, endpoint, settings, tmp_path):
+    with over_tls(endpoint, tmp_path) as (secure, authorities, names):
+        settings.S3_ENDPOINT_URL, settings.S3_CA_BUNDLE = secure, str(authorities)
+        store().write("captions/a/en-1.vtt", b"WEBVTT")
+        assert b"".join(store().read("captions/a/en-1.vtt")) == b"WEBVTT"
+        assert set(names) == {"localhost"}
+        settings.S3_CA_BUNDLE = ""
+        with pytest.raises(StoreFailed, match="CERTIFICATE_VERIFY_FAILED"):
+            store().write("captions/a/en-2.vtt", b"WEBVTT")
+    assert keys(s3) == ["captions/a/en-1.vtt"]
 
 
 def test_removal_takes_all_below_and_nothing_beside(s3):
