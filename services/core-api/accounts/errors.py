@@ -1,5 +1,7 @@
 """Refusals of this app."""
 
+from django.conf import settings
+
 from config.problems import Conflict, Problem, TokenInvalid
 
 
@@ -53,7 +55,10 @@ class OtpInvalid(Problem):
 
 class OtpEnrolmentRequired(Problem):
     status, code, title = 403, "otp_enrolment_required", "Authenticator app needed"
-    detail = "Staff log in with one-time codes here. Set up an authenticator app in the admin site first."
+    detail = (
+        "Staff and support agents log in with one-time codes here. "
+        f"Set up an authenticator app at {settings.PUBLIC_URL}/admin/second-factor/ first."
+    )
 
 
 class NoSetUp(Conflict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
 from django.contrib.auth.forms import UsernameField
 from django.core.exceptions import ValidationError
@@ -17,6 +18,7 @@ from accounts.actions import set_password
 from accounts.identification import Identified, identify
 from accounts.models import User
 from accounts.passwords import check_current_password
+from accounts.second_factor import concerns
 from audit.actions import record
 from audit.kinds import Kind
 from config.client_address import client_address
@@ -52,6 +54,11 @@ class LoginForm(AdminAuthenticationForm):
             self.user_cache = who.user
             self._tell(who)
         return self.cleaned_data
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        """Staff, and whoever finds the page of their authenticator app here, though nothing else (accounts/second_factor.py)."""
+        if settings.STAFF_TOTP == "off" or not concerns(user):
+            super().confirm_login_allowed(user)
 
     @sensitive_variables("password")
     def _identify(self, name: str, password: str, code: str) -> Identified:

@@ -1,7 +1,8 @@
 """Staff's one-time codes (TOTP, RFC 6238) and the recovery codes that stand in for them.
 
 LECTERN_STAFF_TOTP: `off` (devices are not asked for), `optional` (who set one up must use it), `required` (staff who gave
-no code can neither use the admin site nor log in to the API, until they set one up in the admin site).
+no code can neither use the admin site nor log in to the API, until they set one up in the admin site). Support agents and
+people of the finance need not be staff: for them the admin site is the page alone where they set one up.
 Secrets are sealed (config/sealing.py), recovery codes hashed. A code is spent by one conditional UPDATE: once.
 """
 
@@ -33,6 +34,7 @@ SEALED_FOR = "second factors"
 DIGITS, STEP_S = 6, 30
 TOLERATED = (0, -1, 1)  # time steps by which a telephone's clock may differ
 RECOVERY_CODES = 10
+POWERS = ("support.answer", "payments.refund", "wallet.adjust")  # over people's tickets and proposals, and their credit
 
 
 def check(user: User, code: str) -> bool:
@@ -50,8 +52,13 @@ def check(user: User, code: str) -> bool:
     return True
 
 
+def concerns(user: User) -> bool:
+    """Whose log-in opens more than their own things: staff, and whoever has power over others' through the API alone."""
+    return user.is_staff or any(user.has_perm(name) for name in POWERS)
+
+
 def is_demanded_of(user: User) -> bool:
-    return settings.STAFF_TOTP == "required" and user.is_staff
+    return settings.STAFF_TOTP == "required" and concerns(user)
 
 
 def confirmed_device(user: User) -> TotpDevice | None:

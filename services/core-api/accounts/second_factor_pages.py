@@ -66,7 +66,7 @@ class SecondFactorPage(View):
         if settings.STAFF_TOTP == "off":
             raise Http404
         user = request.user
-        if not isinstance(user, User) or not user.is_active or not user.is_staff:
+        if not isinstance(user, User) or not user.is_active or not second_factor.concerns(user):
             return redirect_to_login(request.path, reverse("admin:login"))
         self.user = user
         self.device = second_factor.confirmed_device(user)
@@ -134,7 +134,7 @@ class SecondFactorPage(View):
             "unused_codes": device.recovery_codes.filter(used_at=None).count() if device else 0,
             "is_demanded": second_factor.is_demanded_of(self.user),
         }
-        if not gave_enough(self.request):  # nothing else is open to them yet
+        if not shown["has_permission"]:  # nothing else is open to them
             shown |= {"is_nav_sidebar_enabled": False, "available_apps": []}
         return TemplateResponse(self.request, "accounts/second_factor.html", shown | context)
 

@@ -16,7 +16,7 @@ from accounts.devices import do_note_login
 from accounts.identification import Identified
 from accounts.login_form import LoginForm, OwnPasswordForm
 from accounts.models import User
-from accounts.second_factor import confirmed_device, is_demanded_of
+from accounts.second_factor import concerns, confirmed_device, is_demanded_of
 from accounts.sessions import client_of
 from audit.actions import record
 from audit.kinds import Kind
@@ -37,6 +37,16 @@ def note_code(request: HttpRequest, user: User) -> None:
     request.session[GAVE_CODE] = str(user.pk)
 
 
+def _sets_up_a_device(request: HttpRequest) -> bool:
+    """Whether all that the admin site has for them now is the page of their authenticator app."""
+    user = request.user
+    if settings.STAFF_TOTP == "off" or not isinstance(user, User) or not user.is_active or not concerns(user):
+        return False
+    if gave_enough(request):
+        return not user.is_staff
+    return confirmed_device(user) is None  # with one, they log in again, with a code
+
+
 class SecondFactorSite(AdminSite):
     login_form = LoginForm
     login_template = "accounts/login.html"
@@ -48,10 +58,8 @@ class SecondFactorSite(AdminSite):
         return super().each_context(request) | {"asks_for_codes": settings.STAFF_TOTP != "off"}
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if request.method == "GET" and super().has_permission(request) and not gave_enough(request):
-            user = cast(User, request.user)
-            if confirmed_device(user) is None:  # with one, they log in again, with a code
-                return HttpResponseRedirect(reverse("second_factor"))
+        if request.method == "GET" and _sets_up_a_device(request):
+            return HttpResponseRedirect(reverse("second_factor"))
         response = super().login(request, extra_context)
         match getattr(request, "login_outcome", None):  # which LoginForm leaves there
             case Identified() as who if isinstance(response, HttpResponseRedirect):

@@ -249,7 +249,7 @@ def test_staff_without_an_app_can_do_nothing_but_set_it_up(fiona: User, clock, s
     client = admin_of(fiona)
     page = client.get("/admin/wallet/wallet/", follow=True)
     assert page.redirect_chain[-1] == (PAGE, 302)
-    assert "Staff log in with one-time codes here." in page.content.decode()
+    assert "log in with one-time codes here." in page.content.decode()
     assert "Wallets" not in page.content.decode()
     assert client.post("/api/v1/auth/token/session/").status_code == 403
 
@@ -287,6 +287,50 @@ def test_logins_with_a_code_are_refreshed(api: Api, fiona: User, app, settings) 
     settings.STAFF_TOTP = "required"
     pair = log_in(app()).json()
     assert api.post("/api/v1/auth/token/refresh/", {"refresh": pair["refresh"]}).status_code == 200
+
+
+def test_an_agent_who_is_not_staff_sets_up_an_app_and_logs_in_with_it(
+    agnes: User, alice: User, clock, settings
+) -> None:
+    before = log_in(name="agnes").json()
+    settings.STAFF_TOTP = "required"
+    refused = log_in(name="agnes")
+    assert code(refused) == (403, "otp_enrolment_required")
+    assert f"{settings.PUBLIC_URL}{PAGE}" in refused.json()["detail"]
+    assert code(Api().post("/api/v1/auth/token/refresh/", {"refresh": before["refresh"]})) == (401, "token_invalid")
+    assert log_in(name="alice").status_code == 200
+
+    client = Client()
+    page = client.post(ADMIN, {"username": "agnes", "password": PASSWORD, "next": "/admin/"}, follow=True)
+    assert page.redirect_chain[-1] == (PAGE, 302)
+    assert "/admin/support/" not in page.content.decode()
+    client.post(PAGE, {"act": "begin"})
+    device = TotpDevice.objects.get(user=agnes)
+    codes = client.post(PAGE, {"act": "confirm", "code": code_at(device, current_step()), "password": PASSWORD})
+    assert "Recovery codes" in codes.content.decode()
+    clock(30)
+    assert code(log_in(name="agnes")) == (401, "otp_required")
+    assert log_in(code_at(device, current_step()), name="agnes").status_code == 200
+
+
+def test_the_page_of_the_app_is_all_that_an_agent_finds_in_the_admin_site(agnes: User, alice: User) -> None:
+    client = admin_of(agnes)
+    assert client.get(PAGE).status_code == 200
+    for path in ("/admin/", "/admin/password_change/", "/admin/accounts/user/"):
+        assert client.get(path, follow=True).redirect_chain[-1] == (PAGE, 302)
+    assert client.post("/api/v1/auth/token/session/").status_code == 403
+    assert "_auth_user_id" not in admin_of(alice).session
+
+
+def test_an_agent_with_an_app_gives_its_code_in_the_admin_site_too(agnes: User, clock, settings) -> None:
+    device = second_factor.do_begin(agnes)
+    second_factor.do_confirm(agnes, code_at(device, current_step()))
+    clock(30)
+    settings.STAFF_TOTP = "required"
+    without = Client()
+    without.force_login(agnes)
+    assert without.get(PAGE, follow=True).redirect_chain[-1] == (f"{ADMIN}?next={PAGE}", 302)
+    assert admin_of(agnes, code_at(device, current_step())).get(PAGE).status_code == 200
 
 
 # --- A lost device -----------------------------------------------------------------------------------------------
