@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .lectern/venv/bin
 RUN := $(VENV)/python -m
+# Some images set it. The demo and the tests start hundreds of processes: each would compile all of Django again, for 3 seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests demo demo-start demo-stop demo-reset demo-data test test-core test-core-sqlite test-stream test-chat \
