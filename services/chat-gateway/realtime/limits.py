@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-MOST_SOCKETS = (
-    5  # of a person and a kind (ticket, desk), in all processes; beyond, the oldest is closed (realtime/elsewhere.py)
-)
+MOST_SOCKETS = 5  # of a person and a kind (ticket, desk), in all processes: the oldest beyond is closed (elsewhere.py)
 RATE = 5.0  # frames a second
 BURST = 20
 PATIENCE = 20  # frames beyond the limit, each answered by an error, before the socket is closed
