@@ -28,7 +28,7 @@ from deploy.embedded.state import REPOSITORY
 from deploy.embedded.testbed import servers
 
 REPORTS = REPOSITORY / ".lectern" / "tests"
-LANES = (os.cpu_count() or 2) + 2  # more than fit: suites that try faults, or that nginx lets wait, are idle much of their time
+LANES = (os.cpu_count() or 2) + 2  # more than fit: suites that try faults, or that nginx makes wait, are often idle
 PYTEST = (sys.executable, "-m", "pytest", "--color=no", "--durations=5", "--durations-min=2", "--timeout=120")
 MYPY = (sys.executable, "-m", "mypy", "--config-file", "../../pyproject.toml", "--exclude", "^tests/")
 
