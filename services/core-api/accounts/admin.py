@@ -21,6 +21,7 @@ from accounts.login_help import LogInHelp
 from accounts.models import LoginSession, User
 from config.confirmation import ReasonForm, confirmed
 from config.model_admin import LecternModelAdmin, ReadOnlyInline
+from config.requests import person
 from learning.forms import GrantForm
 from learning.grants import do_grant
 from privacy.erasing import erase
@@ -132,7 +133,7 @@ class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[
 
     def may_act_on(self, request: HttpRequest, obj: User) -> bool:
         """Who may do more than the viewer, superusers above all, has an account that is not the viewer's to change."""
-        return administration.may_manage(cast(User, request.user), obj)
+        return administration.may_manage(person(request), obj)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or self.may_act_on(request, obj))
@@ -162,7 +163,7 @@ class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         if isinstance(form, ChangeUserForm):
-            administration.do_note_roles(cast(User, request.user), form.instance, form.given_roles())
+            administration.do_note_roles(person(request), form.instance, form.given_roles())
 
     @confirmed(
         "Deactivate",
@@ -171,12 +172,12 @@ class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[
         form=ReasonForm,
     )
     def deactivate(self, request: HttpRequest, user: User, given: dict[str, Any]) -> str:
-        done = administration.do_deactivate(user, cast(User, request.user), given["reason"])
+        done = administration.do_deactivate(user, person(request), given["reason"])
         return f"{user} is deactivated." if done else f"{user} was deactivated already."
 
     @confirmed("Reactivate", "They can log in again, with the password they had.", permission="change", form=ReasonForm)
     def activate(self, request: HttpRequest, user: User, given: dict[str, Any]) -> str:
-        done = administration.do_activate(user, cast(User, request.user), given["reason"])
+        done = administration.do_activate(user, person(request), given["reason"])
         return f"{user} is active again." if done else f"{user} is left as they are: active, or erased for good."
 
     @confirmed(
@@ -185,12 +186,12 @@ class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[
         permission="change",
     )
     def log_out_everywhere(self, request: HttpRequest, user: User, given: dict[str, Any]) -> str:
-        log_out_everywhere(user, "admin", by=cast(User, request.user))
+        log_out_everywhere(user, "admin", by=person(request))
         return f"{user} is logged out everywhere."
 
     @confirmed("Grant a course", "They get the course at once, and pay nothing.", permission="grant", form=GrantForm)
     def grant_course(self, request: HttpRequest, user: User, given: dict[str, Any]) -> str:
-        do_grant(user, given["course"], cast(User, request.user), given["reason"], given["valid_until"])
+        do_grant(user, given["course"], person(request), given["reason"], given["valid_until"])
         return f"{user} has {given['course']}."
 
     @confirmed(
@@ -200,7 +201,7 @@ class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[
         form=AdjustForm,
     )
     def adjust_wallet(self, request: HttpRequest, user: User, given: dict[str, Any]) -> str:
-        by = cast(User, request.user)
+        by = person(request)
         return adjust_once(user, by, given["amount"], given["reason"], given["once"])
 
     @confirmed(
@@ -210,7 +211,7 @@ class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[
         form=EraseForm,
     )
     def erase(self, request: HttpRequest, user: User, given: dict[str, Any]) -> str:
-        by, name = cast(User, request.user), str(user)
+        by, name = person(request), str(user)
         done = erase(user, by, forfeit_credit=given["forfeit_credit"], reason=given["reason"])
         return f"{name} is erased." if done else f"{name} was erased before."
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import cast
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -15,7 +14,6 @@ from accounts import actions, emails, keys, sessions
 from accounts.attempts import Purpose as Attempted
 from accounts.attempts import check_and_count
 from accounts.errors import InvalidCredentials, OtpEnrolmentRequired, OtpInvalid, OtpRequired, WrongPassword
-from accounts.models import User
 from accounts.serializers import (
     ChangeMe,
     LogoutRequest,
@@ -30,6 +28,7 @@ from config.client_address import client_address
 from config.openapi import refusals
 from config.permissions import Authenticated, Public
 from config.problems import TooManyRequests
+from config.requests import person, validated
 from privacy.erasing import erase_me
 from privacy.errors import AdminStays, CoursesLeft, CreditLeft
 from privacy.serializers import EraseRequest
@@ -45,10 +44,9 @@ class Entrance(APIView):
 class RegisterView(Entrance):
     @extend_schema(request=RegisterRequest, responses={201: Registered}, operation_id="register")
     def post(self, request: Request) -> Response:
-        body = RegisterRequest(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = validated(RegisterRequest, request)
         check_and_count(Attempted.REGISTRATION, address=client_address(request))
-        return Response(Registered(actions.register(**body.validated_data)).data, status=201)
+        return Response(Registered(actions.register(**body)).data, status=201)
 
 
 class TokenView(Entrance):
@@ -59,18 +57,16 @@ class TokenView(Entrance):
     )
     def post(self, request: Request) -> Response:
         """Log in. With an authenticator app: `otp_required` first, then the same again with `otp`."""
-        body = TokenRequest(data=request.data)
-        body.is_valid(raise_exception=True)
-        return Response(asdict(actions.log_in(**body.validated_data, client=sessions.client_of(request))))
+        body = validated(TokenRequest, request)
+        return Response(asdict(actions.log_in(**body, client=sessions.client_of(request))))
 
 
 class RefreshView(Entrance):
     @extend_schema(request=RefreshRequest, responses=TokenPair, operation_id="refresh")
     def post(self, request: Request) -> Response:
         """A new pair for a refresh token, which is used up by it. 401 `token_invalid`, `token_superseded`, `token_reused`."""
-        body = RefreshRequest(data=request.data)
-        body.is_valid(raise_exception=True)
-        pair = sessions.refresh(body.validated_data["refresh"], body.validated_data.get("attempt", ""))
+        body = validated(RefreshRequest, request)
+        pair = sessions.refresh(body["refresh"], body.get("attempt", ""))
         return Response(asdict(pair))
 
 
@@ -78,9 +74,8 @@ class LogoutView(Entrance):
     @extend_schema(request=LogoutRequest, responses={204: None}, operation_id="log_out")
     def post(self, request: Request) -> Response:
         """Ends the login that the refresh token belongs to; 204 also for one that is unknown or over."""
-        body = LogoutRequest(data=request.data)
-        body.is_valid(raise_exception=True)
-        actions.log_out(body.validated_data["refresh"])
+        body = validated(LogoutRequest, request)
+        actions.log_out(body["refresh"])
         return Response(status=204)
 
 
@@ -90,7 +85,7 @@ class LogoutEverywhereView(APIView):
     @extend_schema(request=None, responses={204: None}, operation_id="log_out_everywhere")
     def post(self, request: Request) -> Response:
         """Ends every login of this person; their tokens are refused everywhere within a second."""
-        user = cast(User, request.user)
+        user = person(request)
         actions.log_out_everywhere(user, by=user)
         return Response(status=204)
 
@@ -101,7 +96,7 @@ class MeView(APIView):
 
     @extend_schema(responses=Me, operation_id="me")
     def get(self, request: Request) -> Response:
-        return Response(Me(cast(User, request.user)).data)
+        return Response(Me(person(request)).data)
 
     @extend_schema(
         request=ChangeMe,
@@ -110,9 +105,8 @@ class MeView(APIView):
     )
     def patch(self, request: Request) -> Response:
         """Changes what was sent. Another `email` takes effect when the link that is mailed there has been opened."""
-        body = ChangeMe(data=request.data)
-        body.is_valid(raise_exception=True)
-        wanted, user = body.validated_data, cast(User, request.user)
+        body = validated(ChangeMe, request)
+        wanted, user = body, person(request)
         if "email" in wanted:
             emails.ask_change(user, wanted["current_password"], wanted["email"])
         if "name" in wanted:
@@ -128,9 +122,8 @@ class MeView(APIView):
     )
     def delete(self, request: Request) -> Response:
         """Erases the person, everywhere and for good. What the books need stays, under a name that says nothing."""
-        body = EraseRequest(data=request.data)
-        body.is_valid(raise_exception=True)
-        erase_me(cast(User, request.user), **body.validated_data)
+        body = validated(EraseRequest, request)
+        erase_me(person(request), **body)
         return Response(status=204)
 
 

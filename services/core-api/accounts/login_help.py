@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.http import HttpRequest
 
 from accounts import administration
 from accounts.models import User
 from config.confirmation import ReasonForm, confirmed
+from config.requests import person
 
 
 class LogInHelp:
@@ -20,7 +21,7 @@ class LogInHelp:
         permission="change",
     )
     def forget_failed_logins(self, request: HttpRequest, user: User, given: dict[str, Any]) -> str:
-        administration.do_forget_failed_logins(user, cast(User, request.user))
+        administration.do_forget_failed_logins(user, person(request))
         return f"{user} may try to log in at once."
 
     @confirmed(
@@ -31,5 +32,5 @@ class LogInHelp:
         form=ReasonForm,
     )
     def remove_second_factor(self, request: HttpRequest, user: User, given: dict[str, Any]) -> str:
-        done = administration.do_remove_second_factor(user, cast(User, request.user), given["reason"])
+        done = administration.do_remove_second_factor(user, person(request), given["reason"])
         return f"{user} has no authenticator app any more." if done else f"{user} has no authenticator app."

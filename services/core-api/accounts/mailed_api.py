@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,7 +10,6 @@ from rest_framework.views import APIView
 from accounts import emails, passwords
 from accounts.api import Entrance
 from accounts.errors import LinkInvalid, WrongPassword
-from accounts.models import User
 from accounts.serializers import (
     EmailVerifyRequest,
     PasswordChangeRequest,
@@ -22,6 +19,7 @@ from accounts.serializers import (
 from config.openapi import refusals
 from config.permissions import Authenticated
 from config.problems import TooManyRequests
+from config.requests import person, validated
 
 
 class EmailSendView(APIView):
@@ -32,7 +30,7 @@ class EmailSendView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Mails another link to the address that is not confirmed yet, if there is one."""
-        emails.ask_verification(cast(User, request.user))
+        emails.ask_verification(person(request))
         return Response(status=202)
 
 
@@ -42,9 +40,8 @@ class EmailVerifyView(Entrance):
     )
     def post(self, request: Request) -> Response:
         """Confirms an e-mail address with the token that was mailed to it; a new one becomes the person's with this."""
-        body = EmailVerifyRequest(data=request.data)
-        body.is_valid(raise_exception=True)
-        emails.verify(**body.validated_data)
+        body = validated(EmailVerifyRequest, request)
+        emails.verify(**body)
         return Response(status=204)
 
 
@@ -58,9 +55,8 @@ class PasswordChangeView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Sets another password and ends every login, this one too: log in again."""
-        body = PasswordChangeRequest(data=request.data)
-        body.is_valid(raise_exception=True)
-        passwords.change(cast(User, request.user), **body.validated_data)
+        body = validated(PasswordChangeRequest, request)
+        passwords.change(person(request), **body)
         return Response(status=204)
 
 
@@ -68,9 +64,8 @@ class PasswordResetView(Entrance):
     @extend_schema(request=PasswordResetAsked, responses={202: None}, operation_id="reset_password")
     def post(self, request: Request) -> Response:
         """Mails a link to the person with that address. 202 whether or not there is one."""
-        body = PasswordResetAsked(data=request.data)
-        body.is_valid(raise_exception=True)
-        passwords.ask_reset(**body.validated_data)
+        body = validated(PasswordResetAsked, request)
+        passwords.ask_reset(**body)
         return Response(status=202)
 
 
@@ -82,7 +77,6 @@ class PasswordResetConfirmView(Entrance):
     )
     def post(self, request: Request) -> Response:
         """Sets a password with the token of a mail, once, within the hour, and ends every login."""
-        body = PasswordResetConfirmed(data=request.data)
-        body.is_valid(raise_exception=True)
-        passwords.confirm_reset(**body.validated_data)
+        body = validated(PasswordResetConfirmed, request)
+        passwords.confirm_reset(**body)
         return Response(status=204)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -15,9 +14,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import actions, admin_tokens, sessions
-from accounts.models import LoginSession, User
+from accounts.models import LoginSession
 from accounts.serializers import AdminSessionToken, Session
 from config.permissions import Authenticated
+from config.requests import person
 
 
 class InTheAdminSite(Authenticated):
@@ -38,7 +38,7 @@ class SessionsView(ListAPIView[LoginSession]):
     queryset = LoginSession.objects.none()  # for the OpenAPI document
 
     def get_queryset(self) -> QuerySet[LoginSession]:
-        return sessions.running(cast(User, self.request.user))
+        return sessions.running(person(self.request))
 
 
 class SessionView(APIView):
@@ -47,7 +47,7 @@ class SessionView(APIView):
     @extend_schema(responses={204: None}, operation_id="end_session")
     def delete(self, request: Request, session: uuid.UUID) -> Response:
         """Ends one of your logins; its tokens are refused everywhere within a second."""
-        actions.end_session(cast(User, request.user), session)
+        actions.end_session(person(request), session)
         return Response(status=204)
 
 
@@ -61,6 +61,6 @@ class AdminSessionTokenView(APIView):
 
         It ends with that login at the latest. There is no refresh token: ask again.
         """
-        user = cast(User, request.user)
+        user = person(request)
         token = admin_tokens.token_of(user, request.session, sessions.client_of(request))
         return Response({"access": str(token)}, headers={"Cache-Control": "no-store"})

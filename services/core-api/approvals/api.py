@@ -18,11 +18,10 @@ from approvals.serializers import ApprovalSerializer, ApprovalsQuery, DecisionRe
 from config.openapi import refusals
 from config.permissions import holds
 from config.problems import Forbidden, Invalid, NotFound
+from config.requests import person, validated
 from learning.errors import EnrolmentOver
 from payments.errors import ProviderRefused, ProviderUnavailable, TopUpDisputed, TopUpNotPaid
-from wallet.api import validated
 from wallet.errors import Busy, InsufficientCredit
-from wallet.idempotency import person
 
 Deciders = holds("payments.refund")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -13,7 +13,6 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
-from accounts.models import User
 from archives.api import export_answer
 from archives.busy import turn
 from archives.checking import check_archive, summary
@@ -22,6 +21,7 @@ from archives.importing import do_import
 from config.confirmation import confirmed
 from config.model_admin import LecternModelAdmin
 from config.problems import Problem
+from config.requests import person
 from courses.models import Course
 
 
@@ -58,7 +58,7 @@ class ArchivesAdmin(LecternModelAdmin):
         permission="change",
     )
     def duplicate(self, request: HttpRequest, course: Course, given: dict[str, Any]) -> str:
-        copy = do_duplicate(course, cast(User, request.user), number=given["once"])
+        copy = do_duplicate(course, person(request), number=given["once"])
         self.log_addition(request, copy, f"A copy of {course.slug}.")
         return f'"{copy}" is a draft at {copy.slug}.'
 
@@ -84,7 +84,7 @@ class ArchivesAdmin(LecternModelAdmin):
                     archive, problems = check_archive(form.cleaned_data["file"])
                     found = {"problems": problems.found, "summary": summary(archive) if archive else None}
                     if archive and not problems and "import" in request.POST:
-                        course = do_import(archive, cast(User, request.user))
+                        course = do_import(archive, person(request))
                         self.log_addition(request, course, "Imported.")
                         self.message_user(request, f'"{course}" is a draft at {course.slug}.', messages.SUCCESS)
                         return HttpResponseRedirect(reverse("admin:courses_course_change", args=[course.pk]))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -11,7 +9,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import User
 from archives.busy import Answer, take_turn, turn
 from archives.checking import check_archive, summary
 from archives.duplicating import do_duplicate
@@ -23,6 +20,7 @@ from config.negotiation import OneFormat
 from config.openapi import refusals
 from config.permissions import holds
 from config.problems import TooManyRequests
+from config.requests import person, validated
 from courses.models import Course
 from courses.queries import find_course, find_managed_course
 from courses.serializers import CoursePage
@@ -39,9 +37,8 @@ class DuplicateView(APIView):
     def post(self, request: Request, slug: str) -> Response:
         """A draft of one's own with the same outline, texts, files and packaged videos; nothing of what learners did."""
         course = find_managed_course(request.user, slug)
-        body = Copy(data=request.data)
-        body.is_valid(raise_exception=True)
-        return _page(request, do_duplicate(course, cast(User, request.user), **body.validated_data))
+        body = validated(Copy, request)
+        return _page(request, do_duplicate(course, person(request), **body))
 
 
 class ExportView(APIView):
@@ -95,7 +92,7 @@ class ImportView(APIView):
                 return Response(DryRun(told).data)
             if archive is None or problems:
                 raise ArchiveInvalid(errors=problems.found)
-            return _page(request, do_import(archive, cast(User, request.user)))
+            return _page(request, do_import(archive, person(request)))
 
 
 def _page(request: Request, course: Course) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import User
 from config.openapi import refusals
 from config.permissions import Public, by_method, holds
+from config.requests import person, validated
 from config.revalidation import IF_NONE_MATCH, NOT_MODIFIED, Revalidated
 from courses import actions, queries
 from courses.catalogue import CatalogueQuery, courses_for
@@ -55,9 +55,8 @@ class CoursesView(Revalidated, ListAPIView[Course]):
     @extend_schema(operation_id="create_course", request=CourseCreation, responses={201: CoursePage})
     def post(self, request: Request) -> Response:
         """A new draft, taught by oneself."""
-        body = CourseCreation(data=request.data)
-        body.is_valid(raise_exception=True)
-        course = actions.do_create_course(cast(User, request.user), **body.validated_data)
+        body = validated(CourseCreation, request)
+        course = actions.do_create_course(person(request), **body)
         return _page(request, course, status=201)
 
     def get_queryset(self) -> QuerySet[Course]:
@@ -146,9 +145,8 @@ class SectionsView(APIView):
     def post(self, request: Request, slug: str) -> Response:
         """Adds a section, at the end unless `position` says where."""
         course = queries.find_managed_course(request.user, slug)
-        body = SectionChange(data=request.data)
-        body.is_valid(raise_exception=True)
-        return Response(SectionOutline(actions.do_add_section(course, **body.validated_data)).data, status=201)
+        body = validated(SectionChange, request)
+        return Response(SectionOutline(actions.do_add_section(course, **body)).data, status=201)
 
 
 class SectionView(APIView):
@@ -176,9 +174,8 @@ class LessonsView(APIView):
     def post(self, request: Request, section: uuid.UUID) -> Response:
         """Adds a lesson, at the end of the section unless `position` says where."""
         found = queries.find_managed_section(request.user, section)
-        body = LessonCreation(data=request.data)
-        body.is_valid(raise_exception=True)
-        return Response(AuthoredLesson(actions.do_add_lesson(found, **body.validated_data)).data, status=201)
+        body = validated(LessonCreation, request)
+        return Response(AuthoredLesson(actions.do_add_lesson(found, **body)).data, status=201)
 
 
 class LessonView(APIView):

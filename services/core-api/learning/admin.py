@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from accounts.models import User
 from config.confirmation import ReasonForm, confirmed
 from config.model_admin import ReadOnlyModelAdmin
+from config.requests import person
 from learning import certificates, intervals, reviews
 from learning.certificates import page_of
 from learning.forms import UntilForm
@@ -66,12 +66,12 @@ class EnrolmentAdmin(ReadOnlyModelAdmin):
         form=ReasonForm,
     )
     def revoke(self, request: HttpRequest, enrolment: Enrolment, given: dict[str, Any]) -> str:
-        done = do_revoke(enrolment.pk, cast(User, request.user), given["reason"])
+        done = do_revoke(enrolment.pk, person(request), given["reason"])
         return f"{enrolment}: ended." if done else f"{enrolment}: it had ended already."
 
     @confirmed("Extend", "They keep the course for longer, and pay nothing.", permission="revoke", form=UntilForm)
     def extend(self, request: HttpRequest, enrolment: Enrolment, given: dict[str, Any]) -> str:
-        done = do_extend(enrolment.pk, cast(User, request.user), given["reason"], given["valid_until"])
+        done = do_extend(enrolment.pk, person(request), given["reason"], given["valid_until"])
         until = f"until the end of {given['last_day']}" if given["last_day"] else "without an end"
         return f"{enrolment}: {until}." if done else f"{enrolment}: {until} already."
 
@@ -139,12 +139,12 @@ class CertificateAdmin(ReadOnlyModelAdmin):
 
     @confirmed("Revoke", "Whoever checks it learns that it is not valid.", permission="revoke", form=ReasonForm)
     def revoke(self, request: HttpRequest, certificate: Certificate, given: dict[str, Any]) -> str:
-        done = certificates.do_revoke(certificate.pk, cast(User, request.user), given["reason"])
+        done = certificates.do_revoke(certificate.pk, person(request), given["reason"])
         return f"{certificate}: revoked." if done else f"{certificate}: it was revoked already."
 
     @confirmed("Reinstate", "It is valid again.", permission="revoke", form=ReasonForm)
     def reinstate(self, request: HttpRequest, certificate: Certificate, given: dict[str, Any]) -> str:
-        done = certificates.do_reinstate(certificate.pk, cast(User, request.user), given["reason"])
+        done = certificates.do_reinstate(certificate.pk, person(request), given["reason"])
         return f"{certificate}: valid again." if done else f"{certificate}: it was valid."
 
 
@@ -168,10 +168,10 @@ class ReviewAdmin(ReadOnlyModelAdmin):
 
     @confirmed("Hide", "Only its author sees it, and its rating does not count.", permission="hide", form=ReasonForm)
     def hide(self, request: HttpRequest, review: Review, given: dict[str, Any]) -> str:
-        done = reviews.do_hide(review.pk, cast(User, request.user), given["reason"])
+        done = reviews.do_hide(review.pk, person(request), given["reason"])
         return f"{review}: hidden." if done else f"{review}: it was hidden already."
 
     @confirmed("Show", "Everybody sees it again, and its rating counts.", permission="hide", form=ReasonForm)
     def show(self, request: HttpRequest, review: Review, given: dict[str, Any]) -> str:
-        done = reviews.do_show(review.pk, cast(User, request.user), given["reason"])
+        done = reviews.do_show(review.pk, person(request), given["reason"])
         return f"{review}: shown." if done else f"{review}: it was shown."

@@ -7,11 +7,11 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView
 
 from config.permissions import Authenticated
+from config.requests import person
 from learning.models import Enrolment
 from learning.queries import running
 from learning.serializers import EnrolmentLine
 from learning.standing import with_counts
-from wallet.idempotency import person
 
 
 @extend_schema_view(get=extend_schema(operation_id="list_enrolments"))

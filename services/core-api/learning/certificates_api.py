@@ -17,11 +17,11 @@ from config.negotiation import OneFormat
 from config.openapi import refusals
 from config.permissions import Authenticated, Public
 from config.problems import NotFound
+from config.requests import person
 from learning.certificates import certificates_of, find_certificate, page_of
 from learning.codes import as_kept
 from learning.errors import CertificateRevoked
 from learning.models import Certificate
-from wallet.idempotency import person
 
 
 class CertificateLine(serializers.ModelSerializer[Certificate]):

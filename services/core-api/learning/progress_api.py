@@ -11,13 +11,12 @@ from rest_framework.views import APIView
 
 from config.openapi import refusals
 from config.permissions import Authenticated
+from config.requests import person, validated
 from courses.errors import LessonNotOpen, NotEnrolled
 from courses.queries import find_lesson
 from learning.progress import do_report
 from learning.progress_serializers import CourseStandingPage, LessonStandingLine, ProgressReport
 from learning.standing import course_standing, standing
-from wallet.api import validated
-from wallet.idempotency import person
 
 
 class LessonProgressView(APIView):

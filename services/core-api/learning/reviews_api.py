@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
@@ -13,16 +13,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import User
 from config.openapi import refusals
 from config.permissions import Authenticated, Public, by_method
+from config.requests import person, validated
 from courses.errors import NotEnrolled
 from learning import reviews
 from learning.errors import AlreadyReviewed, ReviewHidden
 from learning.finding import find_course
 from learning.models import Review
-from wallet.api import validated
-from wallet.idempotency import person
 from wallet.serializers import StrictSerializer
 
 MAX_TEXT = 4_000
@@ -59,7 +57,7 @@ class ReviewsView(ListAPIView[Review]):
     queryset = Review.objects.none()  # for the document; requests use get_queryset
 
     def get_queryset(self) -> QuerySet[Review]:
-        user = cast(User, self.request.user)
+        user = person(self.request)
         return reviews.reviews_of(find_course(user, self.kwargs["slug"]), user)
 
     @extend_schema(operation_id="list_reviews")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.models import User
 from config.confirmation import confirmed
 from config.model_admin import ReadOnlyModelAdmin
+from config.requests import person
 from mail import unsubscribing
 from mail.actions import send_again
 from mail.models import Mail
@@ -59,5 +59,5 @@ class MailAdmin(ReadOnlyModelAdmin):
 
     @confirmed("Send again", "Those that failed go back into the queue.", permission="send")
     def send_again(self, request: HttpRequest, message: Mail, given: dict[str, Any]) -> str:
-        done = send_again(message.pk, cast(User, request.user))
+        done = send_again(message.pk, person(request))
         return f"{self.described(message)}: queued." if done else f"{self.described(message)}: it has not failed."

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.models import User
 from config.confirmation import confirmed
 from config.model_admin import ReadOnlyModelAdmin
+from config.requests import person
 from media.actions import do_retry
 from media.errors import NothingToRetry
 from media.models import Attachment, Caption, Package, VideoAsset
@@ -44,7 +44,7 @@ class VideoAssetAdmin(ReadOnlyModelAdmin):
     )
     def retry(self, request: HttpRequest, asset: VideoAsset, given: dict[str, Any]) -> str:
         try:
-            do_retry(asset, cast(User, request.user))
+            do_retry(asset, person(request))
         except NothingToRetry:
             return f"The {asset} has not failed."
         return f"The {asset} is queued."

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from typing import cast
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import User
 from config.openapi import refusals
 from config.permissions import holds
+from config.requests import person, validated
 from courses.models import Lesson
 from courses.queries import find_managed_lesson
 from media import actions, queries
@@ -37,9 +36,8 @@ class VideoView(APIView):
         The same upload again gets the same answer and is not packaged twice.
         """
         found = find_managed_lesson(request.user, lesson)
-        wanted = UploadedVideo(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        asset = do_take_upload(found, wanted.validated_data["upload"], cast(User, request.user))
+        wanted = validated(UploadedVideo, request)
+        asset = do_take_upload(found, wanted["upload"], person(request))
         return Response(VideoProgress(asset).data, status=202)
 
     @extend_schema(operation_id="get_lesson_video", responses=VideoProgress)
@@ -59,7 +57,7 @@ class RetryView(APIView):
         asset = queries.newest_asset(found)
         if asset is None:
             raise NothingToRetry
-        actions.do_retry(asset, cast(User, request.user))
+        actions.do_retry(asset, person(request))
         return Response(_progress(found), status=202)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.models import User
 from config.confirmation import ReasonForm, confirmed
 from config.model_admin import LecternModelAdmin, ReadOnlyModelAdmin
+from config.requests import person
 from payments.events import do_note_handled, refresh_topup
 from payments.models import CreditPack, ProviderEvent, Reversal, TopUp
 from payments.providers import providers
@@ -78,7 +78,7 @@ class TopUpAdmin(ReadOnlyModelAdmin):
         form=ReasonForm,
     )
     def refund(self, request: HttpRequest, topup: TopUp, given: dict[str, Any]) -> str:
-        key = form_key(cast(User, request.user), "admin.refund", f"{given['once']}/{topup.pk}", reason=given["reason"])
+        key = form_key(person(request), "admin.refund", f"{given['once']}/{topup.pk}", reason=given["reason"])
         answer = refund_topup(key, topup.pk, given["reason"])
         if answer.status == 200:
             return f"The top-up of {topup} is refunded."
@@ -171,5 +171,5 @@ class ProviderEventAdmin(ReadOnlyModelAdmin):
 
     @confirmed("Mark as dealt with", "It leaves the list of what waits. No credit moves.", permission="refund")
     def deal_with(self, request: HttpRequest, event: ProviderEvent, given: dict[str, Any]) -> str:
-        do_note_handled(event, cast(User, request.user))
+        do_note_handled(event, person(request))
         return f"{event} is dealt with."

@@ -20,6 +20,7 @@ from approvals.serializers import PendingSerializer
 from config.openapi import refusals
 from config.permissions import Authenticated, Public, holds
 from config.problems import Forbidden, Invalid, Malformed, NotFound
+from config.requests import person, validated
 from payments import actions, sandbox
 from payments.errors import (
     NothingToReverse,
@@ -36,9 +37,9 @@ from payments.providers import providers
 from payments.providers.base import ProviderError
 from payments.refunds import refund_topup
 from payments.serializers import PackSerializer, SandboxRequest, TopUpRefundRequest, TopUpRequest, TopUpSerializer
-from wallet.api import KEY_REFUSALS, validated
+from wallet.api import KEY_REFUSALS
 from wallet.errors import Busy, InsufficientCredit
-from wallet.idempotency import person, request_key
+from wallet.idempotency import request_key
 from wallet.openapi import IDEMPOTENCY_KEY
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
@@ -11,8 +11,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from accounts.models import User
 from config.permissions import Authenticated
+from config.requests import person
 from privacy.export import export
 
 
@@ -33,7 +33,7 @@ class ExportView(APIView):
 
         At most 5 an hour. `manifest.json` names a service whose part could not be had (`missing`).
         """
-        user = cast(User, request.user)
+        user = person(request)
         return FileResponse(
             export(user),
             as_attachment=True,

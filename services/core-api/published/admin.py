@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -14,10 +14,10 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import User
 from config.confirmation import ReasonForm, confirmed
 from config.ids import earliest_uuid7
 from config.model_admin import ReadOnlyModelAdmin
+from config.requests import person
 from published.actions import do_end_playback
 from published.models import PlaybackSession, Upload
 from published.queries import said, watermark_owner
@@ -101,7 +101,7 @@ class PlaybackSessionAdmin(ReadOnlyModelAdmin):
 
     @confirmed("End playback", "It stops within a second. They can start anew.", permission="end", form=ReasonForm)
     def end_playback(self, request: HttpRequest, playback: PlaybackSession, given: dict[str, Any]) -> str:
-        done = do_end_playback(playback, cast(User, request.user), given["reason"])
+        done = do_end_playback(playback, person(request), given["reason"])
         return f"{self.described(playback)}: ended." if done else f"{self.described(playback)}: it was over already."
 
 

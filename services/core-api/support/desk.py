@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
 from uuid import UUID
 
 from django.conf import settings
@@ -11,14 +10,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from accounts.models import User
+from config.requests import person
 from support.beside import beside
 from support.tickets import ticket_of
 
 
 def page(request: HttpRequest) -> HttpResponse:
     """For agents; others who look after the desk find its categories here, as with every app of the admin site."""
-    user = cast(User, request.user)
+    user = person(request)
     if not user.has_perm("support.answer"):
         return admin.site.app_index(request, "support")
     app = next(iter(admin.site.get_app_list(request, "support")), None)
@@ -33,7 +32,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 def learner(request: HttpRequest, ticket: UUID) -> HttpResponse:
     """Who asks in a ticket of the agent's categories, as a piece of the desk's page. 404 for any other ticket."""
-    user = cast(User, request.user)
+    user = person(request)
     if not user.has_perm("support.answer"):
         raise PermissionDenied
     found = ticket_of(user, ticket)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
@@ -13,9 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 
-from accounts.models import User
 from config.confirmation import confirmed
 from config.model_admin import LecternModelAdmin, ReadOnlyInline, ReadOnlyModelAdmin
+from config.requests import person
 from wallet.api import receipt_file
 from wallet.models import Coupon, Lot, Order, OrderLine, Posting, Wallet
 from wallet.queries import WITH_LINES, owed
@@ -78,7 +78,7 @@ class WalletAdmin(ReadOnlyModelAdmin):
         form=AdjustForm,
     )
     def adjust(self, request: HttpRequest, wallet: Wallet, given: dict[str, Any]) -> str:
-        by = cast(User, request.user)
+        by = person(request)
         return adjust_once(wallet.user, by, given["amount"], given["reason"], given["once"])
 
 

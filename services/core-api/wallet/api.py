@@ -13,7 +13,6 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from accounts.models import User
@@ -25,6 +24,7 @@ from config.negotiation import OneFormat
 from config.openapi import refusals
 from config.permissions import Authenticated, holds
 from config.problems import Invalid, NotFound
+from config.requests import person, validated
 from learning.errors import AlreadyEnrolled
 from wallet import actions, queries
 from wallet.errors import (
@@ -41,7 +41,7 @@ from wallet.errors import (
     PriceChanged,
     WalletFrozen,
 )
-from wallet.idempotency import Answer, once, person, request_key
+from wallet.idempotency import Answer, once, request_key
 from wallet.models import Order, Posting, Wallet
 from wallet.openapi import IDEMPOTENCY_KEY
 from wallet.serializers import (
@@ -58,12 +58,6 @@ from wallet.serializers import (
 
 KEY_REFUSALS = (KeyMissing, KeyInvalid, KeyReused, Busy, Invalid)
 COUPON_REFUSALS = (CouponUnknown, CouponExpired, CouponUsedUp, CouponNotForThis)
-
-
-def validated(shape: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-    body = shape(data=request.data)
-    body.is_valid(raise_exception=True)
-    return dict(body.validated_data)
 
 
 @extend_schema_view(get=extend_schema(operation_id="wallet"))

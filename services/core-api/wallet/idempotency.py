@@ -7,13 +7,14 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
 from accounts.models import User
+from config.requests import person
 from wallet.errors import KeyInvalid, KeyMissing, KeyReused
 from wallet.locking import money_transaction
 from wallet.models import IdempotencyKey
@@ -37,11 +38,6 @@ class Answer(NamedTuple):
 
     def response(self) -> Response:
         return Response(self.body, status=self.status)
-
-
-def person(request: Request) -> User:
-    """Who sends a request to a route that is for people who are logged in."""
-    return cast(User, request.user)
 
 
 def request_key(request: Request, route: str, **path: object) -> RequestKey:
