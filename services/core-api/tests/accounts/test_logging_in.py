@@ -40,6 +40,7 @@ def test_alice_logs_in_by_name_or_address(api: Api, alice: User, name: str) -> N
         "name": "Alice",
         "roles": ["learner"],
         "permissions": [],
+        "chat_mails": True,
     }
 
 
