@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -32,34 +33,35 @@ def named(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     return event
 
 
+def rendered(event: Mapping[str, Any], **_: object) -> bytes:
+    return orjson.dumps(event, default=str)
+
+
 def configure(level: str) -> None:
+    """Our own events go straight to stdout (through `logging` each would take five times as long); others' as they do."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         named,
         without_values,
     ]
-    render = structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event, default=str).decode())
-    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer(serializer=rendered)],
+        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        cache_logger_on_first_use=True,
+    )
     handler = logging.StreamHandler(sys.stdout)
+    last: list[structlog.typing.Processor] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.JSONRenderer(serializer=lambda event, **_: rendered(event).decode()),
+    ]
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[remove_meta, render], pass_foreign_args=False
-        )
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last, pass_foreign_args=False)
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # These would repeat the request's line, or write the path with its query.
     for name in ("uvicorn", "uvicorn.error", "psycopg.pool", "asyncio", "redis", "environ"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("django.request").setLevel(logging.CRITICAL)
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )

@@ -50,6 +50,7 @@ class DeskSocket(LiveSocket):
         self.runtime.desks.leave(self)
         if self.writing:
             self.writing.cancel()
+            self.writing = None  # it holds this socket
 
     async def begin(self) -> None:
         self.writing = asyncio.create_task(self._write())

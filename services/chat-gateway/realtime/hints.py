@@ -47,15 +47,15 @@ def encode(
     )
 
 
-def decode(data: bytes) -> tuple[str, list[Event | SocketNews]]:
-    origin, events, signals, sockets = orjson.loads(data)
+def decode(data: bytes) -> list[Event | SocketNews]:
+    _origin, events, signals, sockets = orjson.loads(data)
     found: list[Event | SocketNews] = [TicketEvent(uuid.UUID(ticket), *rest) for ticket, *rest in events]
     found += [Signal(kind, uuid.UUID(ticket), uuid.UUID(user), *rest) for kind, ticket, user, *rest in signals]
     for socket, user, username, ticket, *rest in sockets:
         found.append(
             SocketNews(uuid.UUID(socket), uuid.UUID(user), username, uuid.UUID(ticket) if ticket else None, *rest)
         )
-    return origin, found
+    return found
 
 
 class Hints:
@@ -71,6 +71,7 @@ class Hints:
         self._on_hint = on_hint
         self._on_gap = on_gap
         self._origin = uuid.uuid4().hex
+        self._own = orjson.dumps([self._origin])[:-1]  # what each of its messages begins with
         self._pending: dict[uuid.UUID, TicketEvent] = {}
         self._signals: dict[tuple[str, uuid.UUID, uuid.UUID], Signal] = {}
         self._sockets: dict[uuid.UUID, SocketNews] = {}
@@ -134,9 +135,8 @@ class Hints:
                     self._heard(message["data"])
 
     def _heard(self, data: bytes) -> None:
-        origin, events = decode(data)
-        if origin != self._origin:
-            for event in events:
+        if not data.startswith(self._own):
+            for event in decode(data):
                 self._on_hint(event)
 
     def _client(self, timeout: float | None) -> redis.asyncio.Redis:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from config import settings  # first of all: a missing variable is told before the rest takes its time to import
 
 # isort: split
+import gc
 import socket
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,13 @@ import uvicorn
 
 from realtime.asgi import application  # sets Django up
 from realtime.frames import MAX_FRAME
-from realtime.wire import WebSocketProtocol
+from realtime.wire import HttpProtocol, WebSocketProtocol
 
 if TYPE_CHECKING:
     from realtime.runtime import Runtime
 
 STOP_WITHIN = 15  # seconds for what is under way, after the sockets were closed
+YOUNG = 10_000  # objects that are looked through together; sockets leave no garbage that waits for that
 PING_EVERY = 20.0  # seconds; far below what proxies take for silence
 PING_WITHIN = 20.0  # seconds for the answer
 
@@ -29,6 +31,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            gc.collect()
+            gc.freeze()  # what is imported stays: looking through it again and again would hold everybody up
+            gc.set_threshold(YOUNG)
             address = self.servers[0].sockets[0].getsockname()
             log.info("started", address=f"{address[0]}:{address[1]}")
 
@@ -45,7 +50,7 @@ def main() -> None:
         host=settings.HOST,
         port=settings.PORT,
         loop="uvloop",
-        http="httptools",
+        http=HttpProtocol,
         ws=WebSocketProtocol,
         ws_max_size=MAX_FRAME,
         ws_per_message_deflate=False,

@@ -178,6 +178,7 @@ class LiveSocket(AsyncWebsocketConsumer):
     def _gone(self) -> None:
         for timer in self.timers:
             timer.cancel()
+        self.timers.clear()
         if self.inside:
             self.leave()
             self.runtime.hub.leave(self)

@@ -66,6 +66,8 @@ class TicketSocket(LiveSocket):
 
     def leave(self) -> None:
         self._stop_writing()
+        self.writing.clear()
+        self.writer = self.note_writer = self.outbox = None  # which hold it: nothing is left for the garbage collector
         self.runtime.hub.exit(self.facts.id, self)
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ REQUIRED = ["iss", "aud", "sub", "gen", "sid", "typ", "jti", "iat", "exp"]
 REFRESH_EVERY = 60.0  # seconds
 REFRESH_AT_MOST_EVERY = 10.0  # seconds, for unknown key ids, which anybody can make up
 FETCH_TIMEOUT = 2.0  # seconds
-REMEMBERED = 4096  # good tokens, the least used go first: 6 MB
+REMEMBERED = 10_000  # good tokens, the least used go first: 15 MB; more than those who come back at once
 
 
 class TokenInvalid(Exception):

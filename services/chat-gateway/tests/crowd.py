@@ -71,15 +71,21 @@ class Member:
         self.writer.transport.abort()
 
 
-async def joined(address: str, ticket: Any, token: str, since: int | None = 0) -> Member:
+async def reached(address: str, path: str, **hello: Any) -> Member:
     """A member that was let in and said hello. `address` is host:port."""
     reader, writer = await asyncio.open_connection(*address.rsplit(":", 1), limit=16 * 1024)
     EVERYBODY.append(writer)
-    writer.write(REQUEST.format(path=f"/ws/chat/{ticket}/?token={token}", host=address).encode())
+    writer.write(REQUEST.format(path=path, host=address).encode())
     answer = await reader.readuntil(b"\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 101"), answer
     member = Member(reader, writer)
-    member.send(type="hello", since=since)
+    member.send(type="hello", **hello)
+    return member
+
+
+async def joined(address: str, ticket: Any, token: str, since: int | None = 0) -> Member:
+    """A member of a ticket's, where it was welcomed."""
+    member = await reached(address, f"/ws/chat/{ticket}/?token={token}", since=since)
     await member.next("welcome")
     return member
 
