@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 from psycopg import errors as pg
@@ -31,6 +31,7 @@ STATEMENT_TIMEOUT = 5_000  # milliseconds
 APPENDED_AT_ONCE = 200  # messages
 ASKED_AT_ONCE = 100  # facts about people and tickets
 READ_AT_ONCE = 20  # tickets, a page of each
+CROWDS_GATHER = 0.02  # seconds, where many come at once
 # Planning a statement for many anew costs as much as running it, and compiling it far more; a plan is kept with its connection.
 OPTIONS = f"-c statement_timeout={STATEMENT_TIMEOUT} -c plan_cache_mode=force_generic_plan -c jit=off"
 
@@ -54,6 +55,11 @@ class ConnectPass:
     claims: Claims
 
 
+class Greeting(NamedTuple):
+    facts: sql.TicketFacts
+    marks: list[Signal]  # how far each of its people has read
+
+
 class Store:
     def __init__(self, dsn: str) -> None:
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]] = AsyncConnectionPool(
@@ -69,9 +75,9 @@ class Store:
         self._appending = Gathering(self._append_all, APPENDED_AT_ONCE)
         self._reading = Gathering(self._read_all, READ_AT_ONCE)
         # When a network comes back, everybody does. Gathered, their questions cost little and keep no connection waiting.
-        self._knowing = Gathering(self._know_all, ASKED_AT_ONCE)
-        self._looking = Gathering(self._look_at_all, ASKED_AT_ONCE)
-        self._marks = Gathering(self._marks_of_all, ASKED_AT_ONCE)
+        self._knowing = Gathering(self._know_all, ASKED_AT_ONCE, CROWDS_GATHER)
+        self._looking = Gathering(self._look_at_all, ASKED_AT_ONCE, CROWDS_GATHER)
+        self._greeting = Gathering(self._greet_all, ASKED_AT_ONCE, CROWDS_GATHER)
 
     async def open(self) -> None:
         await self._pool.open(wait=False)
@@ -99,6 +105,18 @@ class Store:
 
     async def _look_at_all(self, tickets: Sequence[uuid.UUID]) -> list[sql.TicketFacts | None]:
         found = {facts.id: facts for facts in await self.facts(tickets)}
+        return [found.get(ticket) for ticket in tickets]
+
+    async def greet(self, ticket: uuid.UUID) -> Greeting | None:
+        """What whoever comes is told of a ticket."""
+        return await self._greeting.ask(ticket)
+
+    async def _greet_all(self, tickets: Sequence[uuid.UUID]) -> list[Greeting | None]:
+        found: dict[uuid.UUID, Greeting] = {}
+        for *columns, marks in await self._fetch(sql.GREETINGS, {"tickets": list(tickets)}):
+            facts = sql.TicketFacts(*columns)
+            marked = [Signal("read", facts.id, uuid.UUID(user), username, seq) for user, username, seq in marks or ()]
+            found[facts.id] = Greeting(facts, marked)
         return [found.get(ticket) for ticket in tickets]
 
     async def facts(self, tickets: Collection[uuid.UUID]) -> list[sql.TicketFacts]:
@@ -174,14 +192,6 @@ class Store:
         """The person's read mark, if that moved it."""
         rows = await self._fetch(sql.MARK_READ, read_parameters(person, ticket, seq))
         return rows[0][0] if rows else None
-
-    async def read_marks(self, ticket: uuid.UUID) -> list[Signal]:
-        """How far each of its people has read."""
-        return await self._marks.ask(ticket)
-
-    async def _marks_of_all(self, tickets: Sequence[uuid.UUID]) -> list[list[Signal]]:
-        marks = [Signal("read", *row) for row in await self._fetch(sql.READ_MARKS, {"tickets": list(tickets)})]
-        return [[mark for mark in marks if mark.ticket == ticket] for ticket in tickets]
 
     async def use_connect_ticket(self, secret: str) -> ConnectPass | None:
         """What a connect ticket opens; using it, even too late, is the end of it."""

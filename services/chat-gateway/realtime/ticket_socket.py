@@ -117,8 +117,7 @@ class TicketSocket(LiveSocket):
 
     async def _greet(self, frame: frames.Hello) -> None:
         """Tells how far the ticket is, starts, and tells who is here and who has read how far."""
-        facts = await self.runtime.store.look(self.facts.id) or self.facts
-        marks = await self.runtime.store.read_marks(facts.id)
+        facts, marks = await self.runtime.store.greet(self.facts.id) or (self.facts, [])
         notes = {"head_note_seq": facts.head_note_seq} if self.person.answers(facts) else {}
         await self.tell(frames.welcome(facts.head_seq, **notes))
         self.outbox = self.outbox or Outbox(self.tell)

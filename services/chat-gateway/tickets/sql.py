@@ -81,12 +81,6 @@ ON CONFLICT (ticket_id, user_id) DO UPDATE SET seq = excluded.seq WHERE mark.seq
 RETURNING seq
 """
 
-READ_MARKS = """
-SELECT mark.ticket_id, mark.user_id, p.username, mark.seq
-  FROM chat.read_cursor mark JOIN published.principal p ON p.user_id = mark.user_id
- WHERE mark.ticket_id = ANY(%(tickets)s)
-"""
-
 # One row if the person may act now: active, not erased, the token's generation not outdated, its login not ended.
 PERSON = """
 SELECT p.username, p.permissions,
@@ -96,10 +90,16 @@ SELECT p.username, p.permissions,
    AND NOT EXISTS (SELECT FROM published.ended_session e WHERE e.session_id = %(session)s)
 """
 
-TICKET_FACTS = """
-SELECT id, learner_id, category_id, state, assignee_username, head_seq, head_note_seq
+FACTS_COLUMNS = "id, learner_id, category_id, state, assignee_username, head_seq, head_note_seq"
+TICKET_FACTS = f"SELECT {FACTS_COLUMNS} FROM chat.ticket WHERE id = ANY(%(tickets)s)"  # noqa: S608  a constant of this module
+
+# The facts, and [[user, username, seq], …] of how far its people have read (NULL: nobody has).
+GREETINGS = f"""
+SELECT {FACTS_COLUMNS},
+       (SELECT json_agg(json_build_array(mark.user_id, p.username, mark.seq))
+          FROM chat.read_cursor mark JOIN published.principal p ON p.user_id = mark.user_id WHERE mark.ticket_id = ticket.id)
   FROM chat.ticket WHERE id = ANY(%(tickets)s)
-"""
+"""  # noqa: S608  a constant of this module
 
 CONSUME_CONNECT_TICKET = """
 DELETE FROM chat.connect_ticket WHERE secret_hash = %(hash)s
