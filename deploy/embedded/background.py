@@ -73,6 +73,19 @@ def stop(state: State) -> int:
     return 0
 
 
+def restart(state: State, name: str) -> int:
+    """Stops one of the demo's processes and starts it anew, code and all; 0 once it is ready."""
+    running = [each["name"] for each in state.read_note("processes").get("processes", [])]
+    if not state.is_held() or name not in running:
+        print(f"There is no such process. There are: {', '.join(running) or 'none, Lectern is not running'}")
+        return 1
+    state.write_note("restart", {"name": name})
+    if any(not state.read_note("restart") for _ in looks(LONGEST_START)):
+        return 0
+    print(f"{name} is not ready yet: {state.logs / name}.log")
+    return 1
+
+
 def reset(state: State) -> int:
     """Deletes everything that a demo keeps; the caller has stopped it."""
     with state.held():

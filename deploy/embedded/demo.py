@@ -1,8 +1,9 @@
 """`make demo`: all of Lectern on this machine, with demo courses, until Ctrl-C.
 
-    python -m deploy.embedded.demo run | start | stop | reset
+    python -m deploy.embedded.demo run | start | stop | restart chat-gateway | reset
 
-`start` does the same in the background and returns when it is ready; `reset` deletes what is kept.
+`start` does the same in the background and returns when it is ready; `restart`
+starts one of its processes anew, with the code as it is now; `reset` deletes what is kept.
 LECTERN_PORT chooses the port (8000), LECTERN_STATE the folder that everything is kept in (.lectern).
 """
 
@@ -37,6 +38,8 @@ def main(arguments: list[str], system: type[System] = System, itself: Sequence[s
             return background.start(state, [*itself, "run"])
         case ["stop"]:
             return background.stop(state)
+        case ["restart", name]:
+            return background.restart(state, name)
         case ["reset"]:
             return background.reset(state)
         case _:

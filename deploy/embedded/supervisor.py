@@ -120,8 +120,15 @@ class Supervisor:
         self._write_notes()
 
     def watch(self) -> None:
-        """Returns only by raising: `StopRequested`, or `Failed` when a process has ended."""
-        self._wait_for(lambda: False, float("inf"))
+        """Starts anew what `demo restart` names. Returns only by raising: `StopRequested`, or `Failed` when a process has ended."""
+        self._wait_for(self._restart_what_is_named, float("inf"))
+
+    def _restart_what_is_named(self) -> bool:
+        if entry := self.running.get(self.state.read_note("restart").get("name", "")):
+            self._stop_stage([entry])
+            self.start_and_wait([entry[0]])
+        self.state.forget_note("restart")
+        return False
 
     def stop(self) -> None:
         """Ends everything, last stage first."""

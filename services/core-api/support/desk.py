@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from csp.decorators import csp_update
 from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -15,6 +16,7 @@ from support.beside import beside
 from support.tickets import ticket_of
 
 
+@csp_update({"img-src": "blob:"})  # pictures of a conversation, fetched with the agent's token
 def page(request: HttpRequest) -> HttpResponse:
     """For agents; others who look after the desk find its categories here, as with every app of the admin site."""
     user = person(request)

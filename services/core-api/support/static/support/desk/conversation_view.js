@@ -3,6 +3,7 @@
 import { announce } from "./announcer.js";
 import { attachmentLine } from "./attachments.js";
 import { byId, element, reconcile } from "./elements.js";
+import { Previews } from "./previews.js";
 import { timeline } from "./timeline.js";
 import { clock, dayName, list, moment } from "./words.js";
 
@@ -22,6 +23,7 @@ export class ConversationView {
   #typingEnds;
   #stays = true; // at the end, whatever comes and however the page changes around it
   #session;
+  #previews;
   #onGivenUp;
 
   /**
@@ -30,11 +32,14 @@ export class ConversationView {
    */
   constructor(session, onGivenUp) {
     this.#session = session;
+    this.#previews = new Previews(session, () => this.render());
     this.#onGivenUp = onGivenUp;
     this.#earlier.addEventListener("click", () => this.#loadEarlier());
     this.#newer.addEventListener("click", () => this.#toTheEnd());
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    new ResizeObserver(() => this.#stays && this.#toTheEnd()).observe(this.#scroller);
+    const resized = new ResizeObserver(() => this.#resized());
+    resized.observe(this.#scroller);
+    resized.observe(this.#list); // a picture has come
     document.addEventListener("visibilitychange", () => this.#seen());
     addEventListener("focus", () => this.#seen());
   }
@@ -42,6 +47,7 @@ export class ConversationView {
   /** @param {Conversation | null} conversation another one, or none */
   show(conversation) {
     this.#shown = conversation;
+    this.#previews.clear();
     this.#list.replaceChildren();
     this.render();
     this.#toTheEnd();
@@ -58,6 +64,7 @@ export class ConversationView {
       (row) => row.key,
       (row) => this.#row(row, conversation, seen),
     );
+    this.#previews.watch(this.#list);
     this.#earlier.hidden = conversation.log.first <= 1;
     this.#list.setAttribute("aria-busy", String(conversation.connection.state !== "live"));
     this.#showTyping(conversation);
@@ -86,6 +93,7 @@ export class ConversationView {
       { class: own ? "message own" : "message" },
       heading(message.sender, message.timestamp, own ? "" : "learner"),
       erased ? element("p", { class: "quiet" }, "erased") : element("p", { class: "text" }, message.message),
+      message.attachment && this.#previews.of(message.attachment),
       message.attachment && attachmentLine(message.attachment, this.#session),
       message.seq === seen && element("p", { class: "seen" }, "Seen"),
     );
@@ -156,6 +164,11 @@ export class ConversationView {
 
   #scrolled() {
     this.#stays = this.#isAtTheEnd();
+    this.#seen();
+  }
+
+  #resized() {
+    if (this.#stays) this.#toTheEnd();
     this.#seen();
   }
 

@@ -9,6 +9,7 @@ import { DeskFeed } from "./desk_feed.js";
 import { DeskState } from "./desk_state.js";
 import { byId } from "./elements.js";
 import { LearnerPanel } from "./learner_panel.js";
+import { Notifier } from "./notifier.js";
 import { Session } from "./session.js";
 import { onShortcut } from "./shortcuts.js";
 import { TicketHead } from "./ticket_head.js";
@@ -35,6 +36,7 @@ const onProposed = () => panel.show(shown?.ticket.id ?? null);
 const head = new TicketHead({ session, user, username, categories, state, onTicket, onProposed });
 const feed = new DeskFeed({ session, state, onChange, onConnection });
 const bar = new DeskBar(feed);
+const notifier = new Notifier(open);
 new TicketSearch(session, (found) => list.showFound(found));
 
 /** @param {Ticket} ticket */
@@ -93,6 +95,7 @@ function renderSoon() {
 function onChange() {
   bar.showState(state);
   list.show(state);
+  if (feed.isWhole) notifier.show(state.mine);
   head.agentsChanged();
   const ticket = shown && state.ticket(shown.ticket.id);
   if (shown && ticket) shown.update(ticket);

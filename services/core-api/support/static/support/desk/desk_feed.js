@@ -7,6 +7,8 @@ export class DeskFeed {
   #connection;
   #state;
   #onChange;
+  /** Whether all tickets of this connection have been told. */
+  isWhole = false;
 
   /**
    * @param {object} of
@@ -52,6 +54,7 @@ export class DeskFeed {
   #heard(frame) {
     switch (frame.type) {
       case "welcome":
+        this.isWhole = false;
         this.#state.begin();
         this.#state.me = frame;
         break;
@@ -64,6 +67,7 @@ export class DeskFeed {
       case "queue":
         this.#state.queues = frame.categories;
         this.#state.settle(); // comes after all the tickets
+        this.isWhole = true;
         break;
       case "agents":
         this.#state.setAgents(frame.agents);
