@@ -1,4 +1,6 @@
+from django.conf import settings
 from django.urls import path, re_path
+from django.views.static import serve
 
 from config import api_pages, system
 
@@ -12,3 +14,5 @@ urlpatterns = [
     path("api/schema/redoc/", api_pages.redoc, name="redoc"),
     re_path(r"^(?:api|\.well-known)/", system.nothing_here),
 ]
+if settings.DEBUG:  # elsewhere nginx serves them
+    urlpatterns.append(path("posters/<path:path>", serve, {"document_root": settings.MEDIA_ROOT / "posters"}))
