@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import django
 import pytest
 
 from deploy.embedded.databases import ROLES, database_url, make_database
+from deploy.embedded.throwaway import throwaway
 from tests import sockets
 from tests.server import ChatServer
 from tests.world import KEYS, User, World, publish
@@ -40,7 +40,7 @@ os.environ |= {
     "LECTERN_ALLOWED_ORIGINS": "https://app.example",
     "LECTERN_JWKS_URL": KEYS.url,
     "LECTERN_LOG_LEVEL": "debug",
-    "LECTERN_ATTACHMENTS_ROOT": tempfile.mkdtemp(prefix="lectern-attachments-"),
+    "LECTERN_ATTACHMENTS_ROOT": str(throwaway("lectern-attachments-")),
     "LECTERN_ERASURE_SWEEP": "0.5",
 }
 os.environ.pop("REDIS_URL", None)

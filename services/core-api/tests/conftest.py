@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -37,10 +36,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("postgres"):
             item.add_marker(skip)
-
-
-def pytest_unconfigure() -> None:
-    shutil.rmtree(environment.FOLDER, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-import tempfile
 from pathlib import Path
 
 SERVICE = Path(__file__).resolve().parents[1]
@@ -22,7 +21,10 @@ SUPERUSER_URL = os.environ.get("LECTERN_TEST_POSTGRES", "")
 PSQL = os.environ.get("LECTERN_TEST_PSQL", "psql")
 ON_POSTGRES = bool(SUPERUSER_URL)
 DATABASE = f"core_test_{secrets.token_hex(6)}"
-FOLDER = Path(tempfile.mkdtemp(prefix="lectern-core-test-"))
+
+from deploy.embedded.throwaway import throwaway  # noqa: E402  found by the path above
+
+FOLDER = throwaway("lectern-core-test-")
 OURS = ("LECTERN_", "DJANGO_", "MIGRATION_", "MEDIA_", "S3_")  # how the names of settings begin
 PASSWORDS = dict.fromkeys(("core_owner", "core", "stream_owner", "stream", "chat_owner", "chat"), "made-up-for-tests")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from stream_gateway.settings import ConfigurationError, Settings, stop
 
@@ -13,9 +15,22 @@ def main() -> None:
         settings = Settings.read()  # before anything slow is imported: a mistake is told at once
     except ConfigurationError as error:
         raise stop(error) from None
-    if settings.workers > 1:
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="lectern-stream-metrics-"))
+    with _place_for_metrics(settings):
+        _serve(settings)
 
+
+@contextmanager
+def _place_for_metrics(settings: Settings) -> Iterator[None]:
+    """Where the counters of several workers meet, unless the operator said where. Gone when the last worker is."""
+    if settings.workers == 1 or "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="lectern-stream-metrics-", ignore_cleanup_errors=True) as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
+
+
+def _serve(settings: Settings) -> None:
     import uvicorn
 
     from stream_gateway import logs

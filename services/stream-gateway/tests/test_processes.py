@@ -267,10 +267,16 @@ def test_serving_for_real(databases: Databases, keys: SigningKeys, jwks: str, wo
     assert "eyJ" not in said
 
 
-def test_several_workers_share_their_figures(databases: Databases, jwks: str, media_root: Path) -> None:
+def test_several_workers_share_their_figures_and_leave_nothing(
+    databases: Databases, jwks: str, media_root: Path, tmp_path: Path
+) -> None:
     settings = {"DATABASE_URL": databases.url("stream"), "LECTERN_JWKS_URL": jwks, "LECTERN_WORKERS": "2"}
-    with serving(LECTERN_MEDIA_ROOT=str(media_root), **settings) as (server, _process):
+    with serving(LECTERN_MEDIA_ROOT=str(media_root), TMPDIR=str(tmp_path), **settings) as (server, process):
         for _ in range(10):
             server.ask("GET", "/stream/v1/nothing")
         text = server.ask("GET", "/metrics")[2].decode()
+        assert list(tmp_path.glob("lectern-stream-metrics-*"))
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+    assert not list(tmp_path.glob("lectern-stream-metrics-*"))
     assert 'lectern_stream_requests_total{method="GET",route="none",status="404"} 10.0' in text
