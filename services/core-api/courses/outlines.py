@@ -60,7 +60,8 @@ def do_arrange(course: Course, places: list[Place]) -> None:
 
 
 def _check_complete(what: str, there: dict[uuid.UUID, Any], named: list[uuid.UUID]) -> None:
-    forgotten = [f'"{part.title}" ({pk}) is not in the outline.' for pk, part in there.items() if pk not in set(named)]
+    given = set(named)
+    forgotten = [f'"{part.title}" ({pk}) is not in the outline.' for pk, part in there.items() if pk not in given]
     unknown = [f"{pk} is not in the course." for pk in named if pk not in there]
     if forgotten or unknown:
         raise OutlineChanged(errors={what: forgotten + unknown})

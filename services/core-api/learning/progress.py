@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts.models import User
+from config.problems import NotFound
 from courses.errors import NotEnrolled
 from courses.models import Course, Lesson
 from learning import intervals, pace
@@ -41,24 +42,33 @@ def do_report(user: User, lesson: Lesson, report: Report) -> LessonProgress:
     """Takes a report about a lesson that the person may open, as `courses.queries.find_lesson` gives it.
 
     The union of all that was reported counts, as far as it can be true (learning.pace). The position is the one that is last
-    by the clients' clocks. A lesson stays completed, whatever happens to its video. Raises NotEnrolled.
+    by the clients' clocks. A lesson stays completed, whatever happens to its video. Raises NotEnrolled, NotFound.
     """
+    try:
+        with transaction.atomic():
+            return _do_report(user, lesson, report)
+    except IntegrityError as error:
+        if Lesson.objects.filter(pk=lesson.pk).exists():
+            raise
+        raise NotFound from error  # its author deleted it meanwhile
+
+
+def _do_report(user: User, lesson: Lesson, report: Report) -> LessonProgress:
     course = lesson.section.course
-    with transaction.atomic():
-        since = _hold_enrolment(user, course)
-        overall = CourseProgress.objects.filter(user=user, course=course).first()
-        overall = overall or CourseProgress(user=user, course=course, allowance_ms=pace.AT_FIRST, allowance_at=since)
-        progress = LessonProgress.objects.filter(user=user, lesson=lesson).first()
-        progress = progress or LessonProgress(user=user, lesson=lesson, position_at=since)
-        duration = duration_ms(lesson)
-        _do_watch(overall, progress, report.watched, duration)
-        _do_move(progress, report, since, duration)
-        if progress.completed_at is None and _is_complete(lesson, progress, report, duration):
-            progress.completed_at = timezone.now()
-        progress.updated_at = timezone.now()
-        progress.save()
-        if progress.completed_at and overall.completed_at is None:
-            _do_complete(overall, user, course)
+    since = _hold_enrolment(user, course)
+    overall = CourseProgress.objects.filter(user=user, course=course).first()
+    overall = overall or CourseProgress(user=user, course=course, allowance_ms=pace.AT_FIRST, allowance_at=since)
+    progress = LessonProgress.objects.filter(user=user, lesson=lesson).first()
+    progress = progress or LessonProgress(user=user, lesson=lesson, position_at=since)
+    duration = duration_ms(lesson)
+    _do_watch(overall, progress, report.watched, duration)
+    _do_move(progress, report, since, duration)
+    if progress.completed_at is None and _is_complete(lesson, progress, report, duration):
+        progress.completed_at = timezone.now()
+    progress.updated_at = timezone.now()
+    progress.save()
+    if progress.completed_at and overall.completed_at is None:
+        _do_complete(overall, user, course)
     return progress
 
 

@@ -16,6 +16,7 @@ from payments.models import CreditPack, ProviderEvent, Reversal, TopUp
 from payments.providers import providers
 from payments.providers.base import ProviderError
 from payments.refunds import refund_topup
+from wallet.errors import Busy
 from wallet.idempotency import form_key
 
 WHAT_NEXT = {  # for an event in quarantine, by its kind
@@ -94,8 +95,9 @@ class TopUpAdmin(ReadOnlyModelAdmin):
                 continue
             try:
                 refresh_topup(topup)
-            except ProviderError as error:
-                self.message_user(request, f"{topup.pk}: {error}", messages.ERROR)
+            except (ProviderError, Busy) as error:
+                why = error.detail if isinstance(error, Busy) else error
+                self.message_user(request, f"{topup.pk}: {why}", messages.ERROR)
                 continue
             topup.refresh_from_db()
             self.message_user(request, f"{topup.pk} is {topup.status}.", messages.SUCCESS)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from django.utils import timezone
 
+from config.problems import NotFound
+from courses.queries import find_lesson
 from learning import intervals
 from learning.models import CourseProgress, LessonProgress
+from learning.progress import Report, do_report
 from tests.conftest import person
 from tests.factories import grant
 from tests.learning.conftest import film, progress, put, until_taken
@@ -60,3 +64,14 @@ def test_the_last_two_lessons_at_once_complete_the_course_once(at_once, api, ali
     answers = at_once(2, lambda n: until_taken(lambda: put(devices[n], lessons[n], [0, 10])))
     assert [answer.json()["completed"] for answer in answers] == [True, True]
     assert progress(devices[0], course)["completed_at"] is not None
+
+
+def test_a_report_about_a_lesson_that_its_author_deletes_right_then_finds_nothing(committed_db, alice):
+    course, [lesson] = film("film", 60)
+    grant(alice, course, started_at=timezone.now() - YESTERDAY)  # a lesson that came later may go
+    found = find_lesson(alice, lesson.pk)
+    lesson.delete()
+    with pytest.raises(NotFound):
+        do_report(alice, found, Report(30, [(0, 30)], timezone.now()))
+    assert not LessonProgress.objects.exists()
+    assert not CourseProgress.objects.exists()

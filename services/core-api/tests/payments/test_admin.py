@@ -1,10 +1,11 @@
 """What admins see of money in the admin site."""
 
+import psycopg
 import pytest
 
 from audit.models import Event
 from payments.models import ProviderEvent, SandboxPayment, SandboxReversal, TopUp
-from tests import books
+from tests import books, environment
 from tests.admin_pages import act, ask, permit
 from tests.payments.conftest import event_of, reversal_of, send, status_of, wallet_of
 from wallet.models import Order, Posting, Wallet
@@ -73,6 +74,21 @@ def test_finance_asks_the_provider_about_a_top_up(client, make_person, alice, to
     assert f"{topup['id']} is paid." in answer.content.decode()
     assert Wallet.objects.get(user=alice).balance == 100
     assert ProviderEvent.objects.count() == 1
+
+
+@pytest.mark.postgres
+def test_a_wallet_that_somebody_else_moves_right_then_is_told_to_whoever_asks(
+    committed_db, client, root, api, alice, topup
+):
+    api.post(topup["checkout_url"], {"outcome": "paid", "delay_s": 60})
+    books.give(alice, 1)
+    client.force_login(root)
+    with psycopg.connect(environment.database_address(None, committed_db)) as other:
+        other.execute("SELECT FROM core.wallet_wallet FOR UPDATE")
+        form = {"action": "ask_provider", "_selected_action": [topup["id"]]}
+        answer = client.post("/admin/payments/topup/", form, follow=True)
+    assert "Another request is moving the same credit right now" in answer.content.decode()
+    assert status_of(topup) == "pending"
 
 
 def test_a_pack_can_be_changed_but_not_its_code(site, db):
