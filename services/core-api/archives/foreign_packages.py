@@ -63,6 +63,7 @@ def check_package(names: set[str], opened: Opened) -> Checked:
     texts, seconds, sizes = {}, {}, {}
     for track in sorted(tracks):
         texts[f"{track}.m3u8"], seconds[track], sizes[track] = _track(track, names, opened)
+    texts = playlists.with_one_target(texts)
     sizes_of_pictures = _renditions(_text("master.m3u8", names, opened), tracks)
     best = max(sizes_of_pictures, key=lambda track: sizes_of_pictures[track])
     if max(seconds.values()) - min(seconds.values()) > 2 or not 0 < seconds[best] < 24 * 3600:
@@ -87,7 +88,7 @@ def _track(track: str, names: set[str], opened: Opened) -> tuple[str, float, lis
         raise NotOurs(f"{track}.m3u8 has a segment that is no time, or a minute and more")
     _boxes(f"{track}-init.mp4", opened)
     sizes = [(seconds, _boxes(name, opened)) for seconds, name in entries]
-    lines = ["#EXTM3U", "#EXT-X-VERSION:7", f"#EXT-X-TARGETDURATION:{round(max(s for s, _ in entries) + 0.5)}"]
+    lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:0"]  # with_one_target says it
     lines += ["#EXT-X-MEDIA-SEQUENCE:0", "#EXT-X-PLAYLIST-TYPE:VOD", f'#EXT-X-MAP:URI="{track}-init.mp4"']
     lines += [line for seconds, name in entries for line in (f"#EXTINF:{seconds:.6f},", name)]
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""]), sum(seconds for seconds, _ in entries), sizes

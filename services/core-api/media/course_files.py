@@ -96,6 +96,6 @@ def _write(file: Path, pieces: Iterable[bytes]) -> tuple[int, str]:
             digest.update(piece)
             size += len(piece)
         out.flush()
+        file.chmod(FILE_MODE)  # before it is flushed: nginx reads it after a power cut, too
         os.fsync(out.fileno())
-    file.chmod(FILE_MODE)
     return size, digest.hexdigest()

@@ -14,7 +14,11 @@ from media.stores import facts_of
 
 
 class LocalStore:
-    """A package is renamed into its place when all of it is on the disk, so that it is there whole or not at all."""
+    """A package is renamed into its place when all of it is on the disk, so that it is there whole or not at all.
+
+    The order, which tests/media/test_power_loss.py holds: each file's content and mode (packaging._seal), the folder's entries, the
+    rename, the entries of the folders above it; only then the row that refers to it is committed (actions._publish).
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -42,8 +46,8 @@ class LocalStore:
             with aside.open("xb") as file:
                 file.write(data)
                 file.flush()
+                aside.chmod(FILE_MODE)  # before it is flushed: nginx reads it after a power cut, too
                 os.fsync(file.fileno())
-            aside.chmod(FILE_MODE)
             aside.replace(target)
             flush(target.parent)
         finally:

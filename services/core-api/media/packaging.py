@@ -40,6 +40,7 @@ def make_package(source: Path, folder: Path, on_progress: Callable[[int], None])
     renditions, timing = ladder(found), Timing.of(found.rate)
     encoding.encode(source, folder, found, renditions, timing, lambda part: on_progress(int(part * ENCODED)))
     check_whole([*folder.glob("video-*"), *folder.glob("audio*")])
+    playlists.agree(folder)
     (folder / "master.m3u8").write_text(
         playlists.master(folder, renditions, timing, found.has_audio), encoding="ascii", newline="\n"
     )

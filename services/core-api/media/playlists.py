@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -35,6 +36,22 @@ class Track:
 def read(playlist: Path) -> Track:
     entries = re.findall(r"(?m)^#EXTINF:([\d.]+),\s*^(?!#)(\S+)$", playlist.read_text(encoding="ascii"))
     return Track([(name, float(seconds), (playlist.parent / name).stat().st_size) for seconds, name in entries])
+
+
+def with_one_target(texts: Mapping[str, str]) -> dict[str, str]:
+    """The media playlists of a package with one target duration: RFC 8216 wants it (6.2.4), and that no segment, rounded to whole
+    seconds, is longer (4.3.3.1). ffmpeg rounds each one's own up, and a segment of sound may be some milliseconds over.
+    """
+    longest = max(float(found) for text in texts.values() for found in re.findall(r"(?m)^#EXTINF:([\d.]+)", text))
+    target = f"#EXT-X-TARGETDURATION:{max(1, int(longest + 0.5))}"
+    return {name: re.sub(r"(?m)^#EXT-X-TARGETDURATION:\d+$", target, text) for name, text in texts.items()}
+
+
+def agree(folder: Path) -> None:
+    """Gives the media playlists in `folder`, as ffmpeg left them, one target duration."""
+    texts = {path.name: path.read_text(encoding="ascii") for path in folder.glob("*.m3u8")}
+    for name, text in with_one_target(texts).items():
+        (folder / name).write_text(text, encoding="ascii", newline="\n")
 
 
 @dataclass(frozen=True)
@@ -88,6 +105,7 @@ def compose(variants: list[Variant], rate: Fraction, sound: Track | None) -> str
             f"RESOLUTION={each.width}x{each.height}",
             f"FRAME-RATE={float(rate):.3f}",
             *(['AUDIO="audio"'] if sound else []),
+            "CLOSED-CAPTIONS=NONE",  # none inside the pictures; left out, Safari offers some of its own ("Unknown CC")
         ]
         lines += [f"#EXT-X-STREAM-INF:{','.join(attributes)}", f"{each.name}.m3u8"]
     return "\n".join(lines) + "\n"

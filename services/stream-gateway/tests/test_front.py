@@ -157,6 +157,39 @@ def test_a_lessons_file_is_saved_whole_or_in_parts(
     assert browser.get(address, headers={"Range": "bytes=0-1"}).json()["code"] == "not_authenticated"
 
 
+def test_safari_plays_it_by_itself(browser: Browser, alice: Person, lesson: Lesson, world: World) -> None:
+    """As its player asks, without any script: it looks at two bytes first, wants nothing compressed, and has the cookie alone."""
+    world.caption(lesson, "en", "English")
+    started = browser.start(alice, lesson)
+    asks = {
+        "X-Playback-Session-Id": "6A0C7C4B-1E4C-4E0B-8B0A-000000000000",
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",
+    }
+    browser.headers = httpx.Headers(asks)
+    browser.headers.update({"User-Agent": "AppleCoreMedia/1.0.0.22F76 (iPhone; U; CPU OS 18_5 like Mac OS X; en_us)"})
+    master = browser.get(started["manifest_url"], headers={"Range": "bytes=0-1"})
+    assert master.status_code == 200  # composed for each, and whole: RFC 9110 lets a server pass over a range
+    assert master.headers["content-type"] == "application/vnd.apple.mpegurl"
+    assert "content-encoding" not in master.headers
+    assert int(master.headers["content-length"]) == len(master.content)
+    for name in ("video-360.m3u8", "video-360-init.mp4", SEGMENT, "audio.m3u8", "audio-init.mp4", "audio-00001.m4s"):
+        content = FILES[name]
+        first = browser.get(f"{browser.address}/{name}", headers={"Range": "bytes=0-1"})
+        assert (first.status_code, first.content) == (206, content[:2]), name
+        assert first.headers["content-range"] == f"bytes 0-1/{len(content)}"
+        assert browser.get(f"{browser.address}/{name}").content == content
+    captions = browser.get(f"{browser.address}/captions-en.m3u8")
+    assert captions.headers["content-type"] == "application/vnd.apple.mpegurl"
+    assert browser.get(f"{browser.address}/captions-en.vtt").headers["content-type"].startswith("text/vtt")
+    whole = f"bytes=0-{len(MOVIE) - 1}"
+    for asked, expected in (("bytes=0-1", MOVIE[:2]), (whole, MOVIE), ("bytes=4000-", MOVIE[4000:])):
+        part = browser.get(started["mp4_url"], headers={"Range": asked})
+        assert (part.status_code, part.content) == (206, expected)
+        assert part.headers["content-type"] == "video/mp4"
+        assert part.headers["content-range"].endswith(f"/{len(MOVIE)}")
+
+
 TRIED = [
     "{base}/package.json",
     "{base}/../../../package.json",

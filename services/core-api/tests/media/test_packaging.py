@@ -72,6 +72,44 @@ def test_the_master_playlist_says_what_the_renditions_are(package):
         assert int(peak) == needed
 
 
+def test_the_playlists_keep_to_what_apples_players_ask_for(package):
+    """RFC 8216, and Apple's HLS Authoring Specification, but for I-frame playlists, which nothing here makes."""
+    _, folder, _ = package
+    master = (folder / "master.m3u8").read_text()
+    assert master.startswith("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n")
+    for line in re.findall(r"#EXT-X-STREAM-INF:(.*)", master):
+        said = dict(re.findall(r'([A-Z-]+)=("[^"]*"|[^,]*)', line))
+        assert said.keys() == {
+            *("BANDWIDTH", "AVERAGE-BANDWIDTH", "CODECS", "RESOLUTION", "FRAME-RATE", "AUDIO", "CLOSED-CAPTIONS")
+        }
+        assert int(said["AVERAGE-BANDWIDTH"]) <= int(said["BANDWIDTH"])
+        assert (said["CLOSED-CAPTIONS"], said["FRAME-RATE"]) == ("NONE", "29.970")
+    media = {path.name: path.read_text() for path in folder.glob("*.m3u8") if path.name != "master.m3u8"}
+    assert media.keys() == {"video-480.m3u8", "video-360.m3u8", "audio.m3u8"}
+    for name, text in media.items():
+        tags = dict(re.findall(r"(?m)^#(EXT-X-[A-Z-]+):?(.*)$", text))
+        assert (tags["EXT-X-VERSION"], tags["EXT-X-TARGETDURATION"], tags["EXT-X-PLAYLIST-TYPE"]) == (
+            "7",
+            "6",
+            "VOD",
+        ), name
+        assert tags["EXT-X-MAP"] == f'URI="{name.removesuffix(".m3u8")}-init.mp4"'
+        assert text.endswith("#EXT-X-ENDLIST\n")
+        assert all(float(seconds) < 6.5 for seconds in re.findall(r"#EXTINF:([\d.]+)", text))
+
+
+def test_playlists_agree_on_the_longest_segment(tmp_path):
+    for name, said, longest in (("video-360", 6, "6.000000"), ("audio", 7, "6.016000"), ("odd", 3, "6.520000")):
+        lines = f"#EXTM3U\n#EXT-X-TARGETDURATION:{said}\n#EXTINF:{longest},\n{name}-00000.m4s\n"
+        (tmp_path / f"{name}.m3u8").write_text(lines)
+    playlists.agree(tmp_path)
+    said = {path.stem: re.findall(r"TARGETDURATION:(\d+)", path.read_text()) for path in tmp_path.iterdir()}
+    assert said == {"video-360": ["7"], "audio": ["7"], "odd": ["7"]}
+    (tmp_path / "odd.m3u8").unlink()
+    playlists.agree(tmp_path)
+    assert "TARGETDURATION:6\n" in (tmp_path / "audio.m3u8").read_text()
+
+
 def test_the_progressive_file_begins_with_its_index(package):
     _, folder, _ = package
     data = (folder / "progressive.mp4").read_bytes()
