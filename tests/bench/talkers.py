@@ -20,6 +20,7 @@ from bench.measure import nth
 
 TEXT = "#%012d I am stuck in lesson 4: which of the two is it?"
 CONNECTING = 50  # at once
+CLIENTS = "the bench's clients"
 LOST_AFTER = 10.0  # seconds
 WARM = 0.5  # seconds before what counts
 TICK = 0.001  # seconds between two looks at what is due
@@ -276,7 +277,7 @@ class Talkers:
 def spent(servers: Mapping[str, list[int]]) -> dict[str, float]:
     """Processor seconds until now, by what used them."""
     used = {name: sum(processor_seconds(pid) for pid in pids) for name, pids in servers.items()}
-    return used | {"the bench's clients": time.process_time()}
+    return used | {CLIENTS: time.process_time()}
 
 
 def talk(

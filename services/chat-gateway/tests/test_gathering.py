@@ -43,6 +43,24 @@ async def test_who_is_alone_is_answered_at_once_and_who_comes_meanwhile_shares_t
     assert rounds == [[1], [2, 3], [4]]
 
 
+async def test_where_a_crowd_asks_the_next_gather_for_a_moment():
+    rounds = []
+
+    async def answer(asked):
+        rounds.append(list(asked))
+        return asked
+
+    gathering = Gathering(answer, most=9, pause=0.3)
+    await gathering.ask(1)
+    await gathering.ask(2)  # whoever is alone waits for nobody
+    await asyncio.gather(gathering.ask(3), gathering.ask(4))
+    fifth = asyncio.create_task(gathering.ask(5))
+    for _ in range(5):
+        await asyncio.sleep(0)  # in which it would be answered alone
+    await asyncio.gather(fifth, gathering.ask(6))
+    assert rounds == [[1], [2], [3, 4], [5, 6]]
+
+
 async def test_a_failure_is_everybodys_and_the_next_ones_go_on():
     async def answer(asked):
         if "bad" in asked:
