@@ -22,6 +22,7 @@ export class ConversationView {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #typingEnds;
   #stays = true; // at the end, whatever comes and however the page changes around it
+  #top = 0; // how far it was scrolled
   #session;
   #previews;
   #onGivenUp;
@@ -162,8 +163,12 @@ export class ConversationView {
     return scrollHeight - scrollTop - clientHeight < AT_THE_END;
   }
 
+  /** Only the agent scrolls upwards; what comes, or another window, moves the end away. */
   #scrolled() {
-    this.#stays = this.#isAtTheEnd();
+    const top = this.#scroller.scrollTop;
+    if (this.#isAtTheEnd()) this.#stays = true;
+    else if (top < this.#top) this.#stays = false;
+    this.#top = top;
     this.#seen();
   }
 
