@@ -12,6 +12,8 @@ from accounts.models import User
 from wallet.models import Posting, Wallet
 
 WITHIN = timedelta(days=1)
+Kind = Posting.Kind
+BY_STAFF = (Kind.ADJUSTMENT, Kind.PROMOTION, Kind.REFUND, Kind.TOPUP_REFUND)  # in one's own wallet, too
 
 
 def needs_approval(by: User, wallet: Wallet, credits: int) -> bool:
@@ -19,7 +21,8 @@ def needs_approval(by: User, wallet: Wallet, credits: int) -> bool:
 
     What the same person moved there within a day counts with it, so that a large sum does not pass in small ones.
     """
-    moved = Posting.objects.filter(wallet=wallet, caused_by=by, created_at__gt=timezone.now() - WITHIN)
-    moved = moved.exclude(caused_by=wallet.user_id)  # one's own purchases
+    moved = Posting.objects.filter(
+        wallet=wallet, caused_by=by, kind__in=BY_STAFF, created_at__gt=timezone.now() - WITHIN
+    )
     before = moved.aggregate(total=Sum("amount"))["total"] or 0
     return bool(abs(credits) + before > settings.APPROVAL_LIMIT)

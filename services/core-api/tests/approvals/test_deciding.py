@@ -135,6 +135,15 @@ def test_a_large_sum_does_not_pass_in_small_ones(api: Api, alice: User, bob: Use
     assert (balance(alice), balance(bob)) == (30, 30)
 
 
+def test_small_sums_for_oneself_count_together_and_what_one_buys_does_not(api: Api, fiona: User) -> None:
+    client = api.as_(fiona)
+    assert adjust(client, fiona, 40).status_code == 200
+    books.course("knots", price=40)
+    assert books.buy(client).status_code == 201
+    assert adjust(client, fiona, 10).status_code == 200
+    assert adjust(client, fiona, 1).status_code == 202
+
+
 @pytest.mark.postgres
 def test_many_small_ones_at_once_do_not_pass_either(committed_db: str, at_once, alice: User, fiona: User) -> None:
     books.give(alice, 0 + 1)
