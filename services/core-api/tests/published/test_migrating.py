@@ -40,7 +40,7 @@ def test_it_may_be_run_again_and_twice_at_once(committed_db: str) -> None:
         done = list(pool.map(lambda _number: migrate(committed_db, "--verbosity", "0"), range(2)))
     assert [(run.returncode, run.stderr) for run in done] == [(0, "")] * 2
     assert views(committed_db) == before
-    assert len(before) == 12
+    assert len(before) == 13
 
 
 def test_a_failed_migration_leaves_the_old_release_as_it_was(committed_db: str) -> None:
@@ -69,7 +69,7 @@ def test_a_column_under_a_view_may_be_altered_in_between(committed_db: str) -> N
 def test_looking_changes_nothing(committed_db: str, options: list[str]) -> None:
     done = migrate(committed_db, *options)
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(views(committed_db)) == 12
+    assert len(views(committed_db)) == 13
 
 
 def test_a_changed_signing_secret_beside_an_old_database_stops_it(
