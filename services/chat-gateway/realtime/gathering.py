@@ -44,13 +44,14 @@ class Gathering(Generic[Question, Answer]):
             asked, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             try:
                 answers = await self._answer([question for question, _ in asked])
+                answered = list(zip(asked, answers, strict=True))
             except Exception as error:
                 asked, self._waiting = asked + self._waiting, []
                 for _, future in asked:
                     if not future.done():
                         future.set_exception(error)
             else:
-                for (_, future), answer in zip(asked, answers, strict=True):
+                for (_, future), answer in answered:
                     if not future.done():
                         future.set_result(answer)
             if self._pause and len(asked) > 1:

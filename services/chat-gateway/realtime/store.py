@@ -5,6 +5,7 @@ The statements are those of REST (tickets/sql.py).
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ class Store:
             # Prepared at once: connections take turns, and each would plan a statement anew five times.
             kwargs={"autocommit": True, "options": OPTIONS, "connect_timeout": 3, "prepare_threshold": 0},
         )
+        self._renewing: asyncio.Task[None] | None = None
         self._appending = Gathering(self._append_all, APPENDED_AT_ONCE)
         self._reading = Gathering(self._read_all, READ_AT_ONCE)
         # When a network comes back, everybody does. Gathered, their questions cost little and keep no connection waiting.
@@ -222,11 +224,21 @@ class Store:
     async def _run(self, statement: str, parameters: dict[str, Any], rows: Any, *, fetch: bool = True) -> list[Any]:
         try:
             return await self._once(statement, parameters, rows, fetch)
-        except PoolTimeout:
+        except (PoolTimeout, pg.QueryCanceled):
             raise
         except psycopg.OperationalError:
-            await self._pool.check()  # a restarted PostgreSQL broke every connection of the pool
+            await self._renew_connections()
             return await self._once(statement, parameters, rows, fetch)
+
+    async def _renew_connections(self) -> None:
+        """Replaces those that are broken, as all are when PostgreSQL was restarted: once for all who find that out together.
+
+        To its end, although who waits for it may be cancelled: the pool takes its connections out to look at them, and would
+        never see those again that were not looked at yet.
+        """
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.create_task(self._pool.check())
+        await asyncio.shield(self._renewing)
 
     async def _once(self, statement: str, parameters: dict[str, Any], rows: Any, fetch: bool) -> list[Any]:
         async with self._pool.connection() as connection, connection.cursor(row_factory=rows) as cursor:
