@@ -73,7 +73,7 @@ class Store:
             # Prepared at once: connections take turns, and each would plan a statement anew five times.
             kwargs={"autocommit": True, "options": OPTIONS, "connect_timeout": 3, "prepare_threshold": 0},
         )
-        self._renewing: asyncio.Task[None] | None = None
+        self._running: set[asyncio.Task[list[Any]]] = set()
         self._appending = Gathering(self._append_all, APPENDED_AT_ONCE)
         self._reading = Gathering(self._read_all, READ_AT_ONCE)
         # When a network comes back, everybody does. Gathered, their questions cost little and keep no connection waiting.
@@ -222,23 +222,22 @@ class Store:
         return await self._run(statement, parameters, class_row(shape))
 
     async def _run(self, statement: str, parameters: dict[str, Any], rows: Any, *, fetch: bool = True) -> list[Any]:
+        """Goes on to its end although who waits is cancelled, since a client hung up: psycopg's pool loses connections for good
+        whose users are cancelled while they give them back, or while it looks at all of them.
+        """
+        running = asyncio.create_task(self._patiently(statement, parameters, rows, fetch))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        return await asyncio.shield(running)
+
+    async def _patiently(self, statement: str, parameters: dict[str, Any], rows: Any, fetch: bool) -> list[Any]:
         try:
             return await self._once(statement, parameters, rows, fetch)
         except (PoolTimeout, pg.QueryCanceled):
             raise
         except psycopg.OperationalError:
-            await self._renew_connections()
+            await self._pool.check()  # a restarted PostgreSQL broke every connection of the pool
             return await self._once(statement, parameters, rows, fetch)
-
-    async def _renew_connections(self) -> None:
-        """Replaces those that are broken, as all are when PostgreSQL was restarted: once for all who find that out together.
-
-        To its end, although who waits for it may be cancelled: the pool takes its connections out to look at them, and would
-        never see those again that were not looked at yet.
-        """
-        if self._renewing is None or self._renewing.done():
-            self._renewing = asyncio.create_task(self._pool.check())
-        await asyncio.shield(self._renewing)
 
     async def _once(self, statement: str, parameters: dict[str, Any], rows: Any, fetch: bool) -> list[Any]:
         async with self._pool.connection() as connection, connection.cursor(row_factory=rows) as cursor:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import uuid
 
 import psycopg
 import pytest
@@ -10,8 +12,6 @@ from psycopg import errors as pg
 
 from realtime.store import Store
 from tests.conftest import POSTGRES, url
-
-CONNECTIONS = 2  # as many as an idle store keeps
 
 
 @pytest.fixture
@@ -23,27 +23,20 @@ async def store():
     await store.close()
 
 
-def ready(store: Store) -> int:
-    return store._pool.get_stats()["pool_available"]
+async def test_who_hangs_up_in_the_middle_of_a_question_takes_no_connection_along(store):
+    chance = random.Random(7)
 
+    async def ask_and_hang_up():
+        asking = asyncio.create_task(store.notes_after(uuid.uuid4(), 0, 10))
+        await asyncio.sleep(chance.random() / 50)
+        asking.cancel()
+        await asyncio.wait([asking])
 
-async def until(condition):
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  what is waited for happens in the pool's own tasks
+    for _ in range(12):
+        await asyncio.gather(*(ask_and_hang_up() for _ in range(40)))
+    async with asyncio.timeout(20):
+        while store._pool._nconns > len(store._pool._pool):  # noqa: ASYNC110  the rest is answered, to nobody
             await asyncio.sleep(0.01)
-
-
-async def test_who_is_cut_off_while_connections_are_looked_at_takes_none_of_them_along(store):
-    impatient = asyncio.create_task(store._renew_connections())
-    while ready(store):  # noqa: ASYNC110  what is waited for happens in another task
-        await asyncio.sleep(0)
-    async with store._pool._lock:  # a busy pool: whoever puts one back has to wait
-        await asyncio.sleep(0.1)
-        impatient.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await impatient
-    await until(lambda: ready(store) >= CONNECTIONS)
-    await store.ping()
 
 
 async def test_a_postgres_that_ends_all_connections_is_noticed_by_nobody(store):

@@ -40,7 +40,7 @@ async def test_a_session_is_forgotten_when_it_is_too_old(
     newer = began(owner, await client.start(alice, lesson), 89.9)
     running = UUID((await client.start(alice, lesson))["playback"])
     counts = await asyncio.gather(*(forget_old(client.gateway.database, 90) for _ in range(3)))  # several workers
-    assert sum(counts) == 5
+    assert sum(counts) <= 5  # each once; the gateway's own job may have taken some
     assert kept(owner, *older, newer, running) == [*[False] * 5, True, True]
 
 
