@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from csp.decorators import csp_update
@@ -45,7 +46,10 @@ def redoc(request: HttpRequest) -> HttpResponse:
 
 
 def _document() -> bytes:
-    return _generate() if settings.DEBUG else _generated_once()
+    # drf-spectacular loads its extensions as it goes: two threads at once raise AttributeError within it. And `cache` by
+    # itself lets everybody generate who asks before the first has ended.
+    with _generating:
+        return _generate() if settings.DEBUG else _generated_once()
 
 
 def _generate() -> bytes:
@@ -54,3 +58,4 @@ def _generate() -> bytes:
 
 
 _generated_once = cache(_generate)
+_generating = Lock()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError, connection
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import User
-from config import system
+from config import api_pages, system
 from config.client_address import ClientAddressMiddleware
 from config.logs import RequestLogMiddleware
 from tests.conftest import Api
@@ -51,6 +55,30 @@ def test_every_route_of_the_api_stands_in_the_document(db: None) -> None:
             plain = "/" + "".join("{" if c == "<" else "}" if c == ">" else c for c in path)
             assert any(same(plain, candidate) for candidate in documented), plain
             assert view.cls  # a DRF view
+
+
+def test_who_asks_for_the_document_at_once_waits_for_one_to_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """drf-spectacular breaks where two threads generate at once: of three people who came first, one got a 500."""
+    both_inside = Barrier(2)
+    met = []
+
+    class Generator:
+        def get_schema(self, **_: object) -> dict[str, Any]:
+            try:
+                both_inside.wait(timeout=0.5)
+                met.append(True)
+            except BrokenBarrierError:
+                both_inside.reset()
+            return {"paths": {}}
+
+    monkeypatch.setattr(api_pages, "SchemaGenerator", Generator)
+    for made_once in (True, False):  # as it is served, and as developers see it
+        monkeypatch.setattr(settings, "DEBUG", not made_once)
+        monkeypatch.setattr(api_pages, "_generated_once", cache(api_pages._generate))
+        with ThreadPoolExecutor(3) as pool:
+            answers = list(pool.map(lambda _: api_pages.schema(RequestFactory().get("/")).content, range(3)))
+        assert answers == [b'{"paths": {}}'] * 3
+    assert not met
 
 
 def same(route: str, documented: str) -> bool:
