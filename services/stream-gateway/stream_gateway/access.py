@@ -195,10 +195,10 @@ async def may_have_bytes(
     if not cookie and not claims:
         raise Problem(problems.NOT_AUTHENTICATED)
     decide = partial(_decide, database, playback, cookie, claims)
-    return await yes(cache, kept_as(playback, cookie, claims), decide)
+    return await yes(cache, kept_as(str(playback), cookie, claims), decide)
 
 
-def kept_as(playback: UUID, cookie: str | None, claims: Claims | None) -> Hashable:
+def kept_as(playback: str, cookie: str | None, claims: Claims | None) -> Hashable:
     """Under what name the cache keeps it that these may have bytes."""
     return playback, cookie, claims and (claims.user, claims.generation, claims.session)
 

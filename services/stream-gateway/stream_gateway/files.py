@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,12 +25,21 @@ ROUTE = "/stream/v1/p/{playback}/{file:path}"
 ASKED = re.compile(
     rf"/stream/v1/p/([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})/(?!progressive)({IN_PACKAGE.pattern})"
 )
-Headers = list[tuple[bytes, bytes]]
+Headers = Mapping[bytes, bytes]  # names in lower case
+Answer = list[tuple[bytes, bytes]]
 SECRET = re.compile(rb"(?:^|; )" + COOKIE.encode() + rb"=([A-Za-z0-9_-]+)(?:$|; )")  # as sessions.py makes them
 
 
 class NotOrdinary(Exception):
     """For the route to look at."""
+
+
+def single(headers: Sequence[tuple[bytes, bytes]]) -> Headers:
+    """Each by its name. Raises NotOrdinary where one is there twice."""
+    named = dict(headers)
+    if len(named) != len(headers):
+        raise NotOrdinary
+    return named
 
 
 class Files:
@@ -48,10 +58,11 @@ class Files:
             return
         began = time.perf_counter()
         try:
-            cookie, claims = self._who(scope["headers"])
+            headers = single(scope["headers"])
+            cookie, claims = self._who(headers)
             database, kept = self.gateway.database, self.gateway.playing
             playing = await access.may_have_bytes(database, kept, UUID(asked[1]), cookie, claims)
-            headers = self._yes(scope["method"], scope["path"], asked[2], scope["headers"], playing, began)
+            answer = self._yes(scope["method"], scope["path"], asked[2], headers, playing, began)
         except NotOrdinary:
             await self.app(scope, receive, send)
             return
@@ -59,26 +70,26 @@ class Files:
             scope.setdefault("state", {})[REFUSAL] = refusal  # so that nothing is asked twice
             await self.app(scope, receive, send)
             return
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.start", "status": 200, "headers": answer})
         await send({"type": "http.response.body", "body": b""})
 
-    def at_once(self, method: str, path: str, headers: Headers) -> Headers | None:
+    def at_once(self, method: str, path: str, headers: Headers) -> Answer | None:
         """The headers of the answer 200 without a body, where its "yes" is kept. None: ask in the ordinary way."""
         began = time.perf_counter()
         if not (asked := ASKED.fullmatch(path)):
             return None
         try:
             cookie, claims = self._who(headers)
-            playing = self.gateway.playing.kept(access.kept_as(UUID(asked[1]), cookie, claims))
+            playing = self.gateway.playing.kept(access.kept_as(asked[1], cookie, claims))
             return self._yes(method, path, asked[2], headers, playing, began) if playing else None
         except (NotOrdinary, Problem):
             return None
 
     def _yes(
         self, method: str, path: str, name: str, headers: Headers, playing: access.Playback, began: float
-    ) -> Headers:
+    ) -> Answer:
         answer = self.gateway.delivery.headers(f"{playing.package.path}/{name}")
-        request_id = logs.request_id(headers)
+        request_id = logs.request_id(headers.get(b"x-request-id", b""))
         self.gateway.last_seen.note(playing)
         seconds = time.perf_counter() - began
         self.answered[method].inc()
@@ -88,17 +99,18 @@ class Files:
 
     def _who(self, headers: Headers) -> tuple[str | None, Claims | None]:
         """The cookie's secret and the token's claims. Raises NotOrdinary for whatever takes a second look."""
-        cookie, claims = None, None
-        for name, value in headers:
-            if name == b"cookie":
-                if cookie is not None or value.count(COOKIE.encode()) != 1 or not (found := SECRET.search(value)):
-                    raise NotOrdinary
-                cookie = found[1].decode()
-            elif name == b"authorization":
-                claims = self._claims(value)
-            elif name == b"origin":
-                raise NotOrdinary
-        return cookie, claims
+        if b"origin" in headers:
+            raise NotOrdinary
+        cookies, authorization = headers.get(b"cookie"), headers.get(b"authorization")
+        return (
+            None if cookies is None else self._secret(cookies),
+            None if authorization is None else self._claims(authorization),
+        )
+
+    def _secret(self, cookies: bytes) -> str:
+        if cookies.count(COOKIE.encode()) != 1 or not (found := SECRET.search(cookies)):
+            raise NotOrdinary
+        return found[1].decode()
 
     def _claims(self, authorization: bytes) -> Claims:
         if not authorization.startswith(b"Bearer "):

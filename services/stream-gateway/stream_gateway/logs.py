@@ -61,7 +61,7 @@ class Requests:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        identity, status, started = request_id(scope["headers"]), 0, time.perf_counter()
+        identity, status, started = request_id(dict(scope["headers"]).get(b"x-request-id", b"")), 0, time.perf_counter()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=identity)
 
@@ -129,9 +129,9 @@ def _record(scope: Scope, status: int, seconds: float) -> None:
     )
 
 
-def request_id(headers: list[tuple[bytes, bytes]]) -> str:
+def request_id(header: bytes) -> str:
     """nginx's id, or one of our own where nobody in front made one."""
-    given = next((value for name, value in headers if name == b"x-request-id"), b"").decode("latin-1")
+    given = header.decode("latin-1")
     return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 

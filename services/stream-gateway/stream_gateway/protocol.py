@@ -44,9 +44,9 @@ class Protocol(HttpToolsProtocol):
     def _answer_at_once(self, data: bytes) -> bool:
         if self._files is None or not self._idle or not (plain := PLAIN.fullmatch(data)):
             return False
-        lines = [line.partition(b": ") for line in plain[3].split(b"\r\n")]
-        headers = [(name.lower(), value.strip(b" \t")) for name, _, value in lines]
-        if not NOT_PLAIN.isdisjoint([name for name, _ in headers]):
+        lines = [line.partition(b": ") for line in plain[3].splitlines()]
+        headers = {name.lower(): value.strip(b" \t") for name, _, value in lines}
+        if len(headers) != len(lines) or not NOT_PLAIN.isdisjoint(headers):
             return False
         answer = self._files.at_once(plain[1].decode(), plain[2].decode(), headers)
         if answer is None:
