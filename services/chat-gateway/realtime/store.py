@@ -34,7 +34,10 @@ ASKED_AT_ONCE = 100  # facts about people and tickets
 READ_AT_ONCE = 20  # tickets, a page of each
 CROWDS_GATHER = 0.02  # seconds, where many come at once
 # Planning a statement for many anew costs as much as running it, and compiling it far more; a plan is kept with its connection.
-OPTIONS = f"-c statement_timeout={STATEMENT_TIMEOUT} -c plan_cache_mode=force_generic_plan -c jit=off"
+# Made while a table was nearly empty, it would read all of the table ever after, until autovacuum had counted it: rows are looked
+# up by their indexes, however few there seem to be.
+PLANNING = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+OPTIONS = f"{PLANNING} -c statement_timeout={STATEMENT_TIMEOUT}"
 
 
 T = TypeVar("T", sql.MessageRow, sql.NoteRow)
