@@ -79,10 +79,10 @@ class Runtime:
         if not user or await self.store.answers_tickets(uuid.UUID(user)):
             self.housekeeping.wake()
 
-    async def person(self, claims: Claims) -> Person | None:
+    async def person(self, claims: Claims, *, arriving: bool = False) -> Person | None:
         """The person behind verified claims, or None where the token counts no more. From the cache for moments."""
         key = (claims.user, claims.generation, claims.session)
-        return await self.people.get(key, lambda: self.store.person(claims))
+        return await self.people.get(key, lambda: self.store.person(claims, arriving=arriving))
 
     async def not_ready(self) -> str | None:
         """What this process lacks to serve, or None. Redis is no part of that: without it only latency suffers."""

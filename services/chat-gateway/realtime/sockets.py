@@ -159,7 +159,7 @@ class LiveSocket(AsyncWebsocketConsumer):
 
     async def _admit(self, claims: Claims) -> None:
         """Checks the person and what they ask for; joins before anything is read, so that nothing falls in between."""
-        person = await self.runtime.person(claims)
+        person = await self.runtime.person(claims, arriving=True)
         if person is None:
             raise Shut(NOT_AUTHENTICATED)
         self.person, self.claims = person, claims

@@ -79,8 +79,9 @@ class Store:
         self._running: set[asyncio.Task[list[Any]]] = set()
         self._appending = Gathering(self._append_all, APPENDED_AT_ONCE)
         self._reading = Gathering(self._read_all, READ_AT_ONCE)
+        self._knowing = Gathering(self._know_all, ASKED_AT_ONCE)
         # When a network comes back, everybody does. Gathered, their questions cost little and keep no connection waiting.
-        self._knowing = Gathering(self._know_all, ASKED_AT_ONCE, CROWDS_GATHER)
+        self._meeting = Gathering(self._know_all, ASKED_AT_ONCE, CROWDS_GATHER)
         self._looking = Gathering(self._look_at_all, ASKED_AT_ONCE, CROWDS_GATHER)
         self._greeting = Gathering(self._greet_all, ASKED_AT_ONCE, CROWDS_GATHER)
 
@@ -93,8 +94,9 @@ class Store:
     async def ping(self) -> None:
         await self._fetch("SELECT 1", {})
 
-    async def person(self, claims: Claims) -> Person | None:
-        return await self._knowing.ask(claims)
+    async def person(self, claims: Claims, *, arriving: bool = False) -> Person | None:
+        """`arriving`: nothing of theirs waits for the answer yet, no message that would be late."""
+        return await (self._meeting if arriving else self._knowing).ask(claims)
 
     async def _know_all(self, asked: Sequence[Claims]) -> list[Person | None]:
         parameters = {
