@@ -54,6 +54,8 @@ def start(player: Page, lena: Person, course: dict[str, Any], lesson: dict[str, 
 def test_a_lesson_plays_from_its_beginning_and_from_its_end(
     player: Page, start: Callable[[], dict[str, Any]], lesson: dict[str, Any], way: str
 ) -> None:
+    if way == "playNatively" and not player.evaluate("video.canPlayType('application/vnd.apple.mpegurl')"):
+        pytest.skip("this Chromium has no HLS of its own")
     player.evaluate(f"(url) => {way}(url)", start()["manifest_url"])
     player.wait_for_function(PLAYS, timeout=WITHIN)
     assert player.evaluate("video.duration") == pytest.approx(lesson["duration_s"], abs=0.2)
