@@ -67,7 +67,7 @@ END
 cat >"$folder/snippets/s3.conf" <<END
 # Written by 26-lectern-storage.sh. Reached only when stream-gateway says so, with the signed part of the object's address as
 # the query. The host and the bucket stand here: whatever the gateway said, nothing else can be fetched.
-location /_s3/ {
+location ^~ /_s3/ {
     internal;
     if (\$not_a_success) {
         return 500;

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page
 PLAYER = Path(__file__).with_name("player")
 INSTALL = PLAYER.parents[2] / "services" / "core-api" / "javascript" / "install.py"
 PLAYS = "() => video.currentTime > 1 && video.videoWidth > 0"
+HAS_CAPTIONS = "(language) => [...video.textTracks].some(track => track.language === language && track.cues?.length)"
 WITHIN = 20_000  # milliseconds
 
 
@@ -55,7 +56,7 @@ def test_a_lesson_plays_from_its_beginning_and_from_its_end(
     player: Page, start: Callable[[], dict[str, Any]], lesson: dict[str, Any], way: str
 ) -> None:
     if way == "playNatively" and not player.evaluate("video.canPlayType('application/vnd.apple.mpegurl')"):
-        pytest.skip("this Chromium has no HLS of its own")
+        pytest.skip("this Chromium has no HLS of its own")  # LECTERN_CHROMIUM may name an older one
     player.evaluate(f"(url) => {way}(url)", start()["manifest_url"])
     player.wait_for_function(PLAYS, timeout=WITHIN)
     assert player.evaluate("video.duration") == pytest.approx(lesson["duration_s"], abs=0.2)
@@ -64,21 +65,15 @@ def test_a_lesson_plays_from_its_beginning_and_from_its_end(
     assert player.evaluate("() => video.error && video.error.message") is None
 
 
-def test_hls_js_finds_every_quality_and_every_language(player: Page, start: Callable[[], dict[str, Any]]) -> None:
+def test_hls_js_shows_the_captions_of_every_language(player: Page, start: Callable[[], dict[str, Any]]) -> None:
     playback = start()
     player.evaluate("(url) => playWithHlsJs(url)", playback["manifest_url"])
     player.wait_for_function(PLAYS, timeout=WITHIN)
-    heights = player.evaluate("() => hls.levels.map(level => level.height)")
-    assert heights == sorted(heights)
-    assert heights
     languages = player.evaluate("() => hls.subtitleTracks.map(track => track.lang)")
     assert sorted(languages) == sorted(caption["language"] for caption in playback["captions"])
-    for level, height in enumerate(heights):
-        player.evaluate("(level) => { hls.currentLevel = level; video.currentTime = 0 }", level)
-        player.wait_for_function("(height) => video.videoHeight === height", arg=height, timeout=WITHIN)
-    player.evaluate("() => { hls.subtitleTrack = 0 }")
-    shown = "() => [...video.textTracks].some(track => track.cues && track.cues.length)"
-    player.wait_for_function(shown, timeout=WITHIN)
+    for number, language in enumerate(languages):
+        player.evaluate("(number) => { hls.subtitleTrack = number }", number)
+        player.wait_for_function(HAS_CAPTIONS, arg=language, timeout=WITHIN)
     assert player.evaluate("refused") == []
 
 

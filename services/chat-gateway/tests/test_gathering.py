@@ -17,7 +17,7 @@ import pytest
 from realtime import delivery
 from realtime.delivery import Writer
 from realtime.gathering import Gathering
-from realtime.store import OUTAGE, Refused, Store
+from realtime.store import CROWDS_GATHER, OUTAGE, Refused, Store
 from realtime.verifier import Claims
 from tests.conftest import DATABASE, POSTGRES, url
 from tickets.people import Person
@@ -135,6 +135,22 @@ async def test_one_that_cannot_be_kept_does_not_fail_those_beside_it(stores, roo
     assert answers[5].id == answers[0].id
     assert {key for _, key in kept(mine.ticket)} == {"It is dark.", "a", "e"}
     assert kept(closed.ticket) == [(1, "It is dark.")]
+
+
+async def test_only_who_arrives_waits_for_a_crowd_to_gather(stores, rooms, monkeypatch):
+    """A message waits for who its sender is; 20 ms more would be the largest part of its way."""
+    paused, sleep = [], asyncio.sleep
+
+    async def noting(seconds):
+        paused.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr("realtime.gathering.asyncio.sleep", noting)
+    everybody = [room.alice.claims for room in rooms]
+    await asyncio.gather(*(stores[0].person(claims) for claims in everybody))
+    assert CROWDS_GATHER not in paused
+    await asyncio.gather(*(stores[0].person(claims, arriving=True) for claims in everybody))
+    assert CROWDS_GATHER in paused
 
 
 async def test_plans_made_while_the_tables_are_small_serve_them_when_they_have_grown(stores, rooms):
