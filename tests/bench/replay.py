@@ -31,8 +31,8 @@ def record(server: Server, database: str, tokens: list[str]) -> tuple[list[str],
         try:
             with shop(server, database, tokens) as ours:
                 http = HTTPConnection("127.0.0.1", ours.port, timeout=30)
-                ours.bought = 1  # the very first one is the specimen
-                ours.rate(16, 1)  # now every thread has its connection
+                for number in range(1, 9):  # the very first one is the specimen
+                    ours.buy(http, number)  # by the same worker: now it has its connection and the key of tokens
                 _make_distinct(server, database)
                 statements, order = _log_of_one(server, ours, http)
                 http.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django.db.models import QuerySet
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
 
 from accounts.models import User
 from accounts.tokens import AccessToken
+from config.compiled import Parameter, compiled
 from config.problems import TokenInvalid
 
 
@@ -28,8 +30,18 @@ class AccessTokenAuthentication(BaseAuthentication):
 
     def _person(self, token: AccessToken) -> User:
         """One query of one table's columns: every request asks it."""
-        good = User.objects.filter(pk=token.user_id, is_active=True, generation=token["gen"])
-        try:
-            return good.get(login_sessions__pk=token.session_id, login_sessions__ended_at__isnull=True)
-        except User.DoesNotExist:
-            raise TokenInvalid from None
+        people = _still_good(user=token.user_id, session=token.session_id, generation=token["gen"])
+        if not people:
+            raise TokenInvalid
+        return people[0]
+
+
+@compiled
+def _still_good() -> QuerySet[User]:
+    return User.objects.filter(
+        pk=Parameter("user"),
+        is_active=True,
+        generation=Parameter("generation"),
+        login_sessions__pk=Parameter("session"),
+        login_sessions__ended_at__isnull=True,
+    )

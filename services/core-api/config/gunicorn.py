@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -43,6 +44,15 @@ max_requests = 10_000
 max_requests_jitter = 1_000
 logger_class = JsonLogger
 accesslog = None  # config/logs.py writes a line for each request
+
+
+def when_ready(server: Any) -> None:
+    """Before the workers fork: what they share of the master's memory is never looked through for garbage, nor copied."""
+    from django.urls import get_resolver
+
+    get_resolver().url_patterns  # noqa: B018  imports every view, which the first request would do else
+    gc.collect()
+    gc.freeze()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -10,6 +10,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts.models import User
+from config.compiled import insert_all
 from learning.errors import AlreadyEnrolled
 from learning.models import Enrolment
 from wallet.models import OrderLine
@@ -27,7 +28,7 @@ def do_enrol_lines(
         for line in lines
     ]
     try:
-        Enrolment.objects.bulk_create(enrolments)
+        insert_all(enrolments)
     except IntegrityError as error:
         if "unique" in str(error).lower():  # somebody else enrolled them a moment ago
             raise AlreadyEnrolled from error

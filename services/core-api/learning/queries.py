@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
+from config.compiled import Parameter, compiled
 from courses.models import Course
 from learning.models import Certificate, CourseProgress, Enrolment, LessonProgress, Review
 from privacy.sections import Section, rows
@@ -43,13 +44,24 @@ def had(user: User | AnonymousUser, courses: Iterable[UUID]) -> Had:
     answer = Had(set(), [])
     if not isinstance(user, User):
         return answer
-    for enrolment in Enrolment.objects.filter(user=user, course__in=list(courses), ended_at__isnull=True):
+    for enrolment in _not_ended(user, list(courses)):
         expired = enrolment.valid_until is not None and enrolment.valid_until <= timezone.now()
         if enrolment.source in BOUGHT and expired:
             answer.over.append(enrolment.pk)
         elif enrolment.source in BOUGHT or enrolment.valid_until is None:
             answer.courses.add(enrolment.course_id)
     return answer
+
+
+def _not_ended(user: User, courses: list[UUID]) -> Iterable[Enrolment]:
+    if len(courses) == 1:
+        return _not_ended_in(user=user.pk, course=courses[0])
+    return Enrolment.objects.filter(user=user, course__in=courses, ended_at__isnull=True)
+
+
+@compiled
+def _not_ended_in() -> QuerySet[Enrolment]:
+    return Enrolment.objects.filter(user=Parameter("user"), course=Parameter("course"), ended_at__isnull=True)
 
 
 def enrolled(user: User | AnonymousUser) -> Exists:

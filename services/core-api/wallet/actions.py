@@ -23,6 +23,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.actions import record
 from audit.kinds import Kind as Audited
+from config.compiled import insert, insert_all
 from config.problems import Invalid, NotFound
 from learning.actions import do_end, do_enrol_lines
 from learning.errors import AlreadyEnrolled
@@ -93,7 +94,8 @@ def check_can_pay(wallet: Wallet, price: int) -> None:
 
 
 def _do_order(wallet: Wallet, buyer: User, offer: Offer, coupon: Coupon | None) -> tuple[Order, list[OrderLine]]:
-    order = Order.objects.create(user=buyer, price=offer.price, coupon=coupon.code if coupon else None)
+    order = Order(user=buyer, price=offer.price, coupon=coupon.code if coupon else None)
+    insert(order)
     lines = [
         OrderLine(
             order=order,
@@ -105,7 +107,7 @@ def _do_order(wallet: Wallet, buyer: User, offer: Offer, coupon: Coupon | None) 
         )
         for part in offer.parts
     ]
-    OrderLine.objects.bulk_create(lines)
+    insert_all(lines)
     do_enrol_lines(buyer, lines, offer.source, offer.valid_until)
     if order.price:
         parts = [(line, line.price) for line in lines]

@@ -118,8 +118,10 @@ class Orders(ListAPIView[Order]):
 
 
 def _buy(buyer: User, body: dict[str, Any]) -> Answer:
-    order, lines, balance = actions.do_purchase(buyer, **body)
-    return Answer(201, PlacedOrderSerializer(order, context={"lines": lines, "balance": balance}).data)
+    return Answer(201, _PLACED.to_representation(actions.do_purchase(buyer, **body)))
+
+
+_PLACED = PlacedOrderSerializer()  # made once: from a model, REST framework makes an answer's fields anew each time
 
 
 @extend_schema_view(get=extend_schema(operation_id="order"))

@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
 from accounts.models import User
+from config.compiled import Parameter, compiled, compiled_update, insert
 from config.requests import person
 from wallet.errors import KeyInvalid, KeyMissing, KeyReused
 from wallet.locking import money_transaction
@@ -78,8 +80,9 @@ def once(key: RequestKey, act: Callable[[], Answer]) -> Answer:
 def do_claim(key: RequestKey) -> IdempotencyKey:
     """The key's row: a new one, or that of the first request. Waits for a twin's transaction. Raises KeyReused."""
     fresh = IdempotencyKey(user=key.user, route=key.route, key=key.key, body_hash=key.body_hash)
-    IdempotencyKey.objects.bulk_create([fresh], ignore_conflicts=True)
-    row = IdempotencyKey.objects.get(user=key.user, route=key.route, key=key.key)
+    if insert(fresh, ignore_conflicts=True):
+        return fresh
+    [row] = _row(user=key.user.pk, route=key.route, key=key.key)
     if bytes(row.body_hash) != key.body_hash:
         raise KeyReused
     return row
@@ -87,7 +90,18 @@ def do_claim(key: RequestKey) -> IdempotencyKey:
 
 def do_answer(row: IdempotencyKey, answer: Answer) -> None:
     row.status, row.answer = answer.status, json.dumps(answer.body, cls=JSONEncoder)
-    row.save(update_fields=["status", "answer"])
+    _write_answer(id=row.pk, status=row.status, answer=row.answer)
+
+
+@compiled
+def _row() -> QuerySet[IdempotencyKey]:
+    return IdempotencyKey.objects.filter(user=Parameter("user"), route=Parameter("route"), key=Parameter("key"))
+
+
+@compiled_update
+def _write_answer() -> tuple[QuerySet[IdempotencyKey], dict[str, Parameter]]:
+    changes = {"status": Parameter("status"), "answer": Parameter("answer")}
+    return IdempotencyKey.objects.filter(pk=Parameter("id")), changes
 
 
 def first_answer(row: IdempotencyKey) -> Answer | None:

@@ -12,9 +12,12 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
+
+from django.db.models import QuerySet
 
 from accounts.models import User
+from config.compiled import Parameter, compiled, compiled_update, insert
 from payments.models import TopUp
 from wallet.accounts import account_id
 from wallet.models import Account, Order, OrderLine, Posting, Wallet
@@ -58,17 +61,22 @@ def wallet_id(user_id: uuid.UUID) -> uuid.UUID:
 
 def lock_wallet(user: User) -> Wallet:
     """The person's wallet, made on first use, locked until the transaction ends. Raises Busy through money_transaction."""
-    mine = Wallet.objects.select_for_update(no_key=True).filter(pk=wallet_id(user.pk))
-    wallet = mine.first()
-    if wallet is None:
+    mine = wallet_id(user.pk)
+    found = _locked(id=mine)
+    if not found:
         _do_open_wallet(user)
-        wallet = mine.get()
-    return wallet
+        found = _locked(id=mine)
+    return found[0]
 
 
 def lock_wallet_by_id(wallet: uuid.UUID) -> Wallet:
     """A wallet that exists, locked until the transaction ends."""
-    return Wallet.objects.select_for_update(no_key=True).get(pk=wallet)
+    return _locked(id=wallet)[0]
+
+
+@compiled
+def _locked() -> QuerySet[Wallet]:
+    return Wallet.objects.select_for_update(no_key=True).filter(pk=Parameter("id"))
 
 
 def _do_open_wallet(user: User) -> None:
@@ -107,7 +115,7 @@ def do_post(
         **reason,
     )
     posting.hash = canonical_hash([getattr(posting, name) for name in HASHED])
-    posting.save(force_insert=True)
+    insert(posting)
     _do_move_head(wallet, posting, promotional)
     return posting
 
@@ -121,12 +129,25 @@ def do_post_between(
 
 
 def _do_move_head(wallet: Wallet, posting: Posting, promotional: int) -> None:
-    head: dict[str, Any] = {"balance": posting.balance_after, "head_seq": posting.wallet_seq, "head_hash": posting.hash}
+    head = {"balance": posting.balance_after, "head_seq": posting.wallet_seq, "head_hash": posting.hash}
     if promotional:  # left out else: naming the column has the database add up the lots
         head["promotional"] = wallet.promotional + promotional
-    if Wallet.objects.filter(pk=wallet.pk, head_seq=wallet.head_seq).update(**head) != 1:
-        raise RuntimeError(
-            f"Wallet {wallet.pk} was moved without its lock."
-        )  # going on would let one balance pay twice
+    move = _move_head_and_lots if promotional else _move_head
+    if move(id=wallet.pk, was=wallet.head_seq, **head) != 1:
+        raise RuntimeError(f"Wallet {wallet.pk} was moved without its lock.")  # else one balance could pay twice
     for name, value in head.items():
         setattr(wallet, name, value)
+
+
+_HEAD = {name: Parameter(name) for name in ("balance", "head_seq", "head_hash")}
+
+
+@compiled_update
+def _move_head() -> tuple[QuerySet[Wallet], dict[str, Parameter]]:
+    return Wallet.objects.filter(pk=Parameter("id"), head_seq=Parameter("was")), _HEAD
+
+
+@compiled_update
+def _move_head_and_lots() -> tuple[QuerySet[Wallet], dict[str, Parameter]]:
+    with_lots = _HEAD | {"promotional": Parameter("promotional")}
+    return Wallet.objects.filter(pk=Parameter("id"), head_seq=Parameter("was")), with_lots

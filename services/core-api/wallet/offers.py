@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
+from config.compiled import Parameter, compiled
 from config.problems import NotFound
 from courses.models import Bundle, Course, Terms
 from courses.queries import bundles_on_sale
@@ -52,12 +54,18 @@ class Offer:
 
 def offer_of_course(slug: str, expected_price: int | None) -> Offer:
     """Raises NotFound (not on sale), PriceChanged, AccessOver."""
-    course = Course.objects.filter(slug=slug, status=Course.Status.PUBLISHED).first()
-    if course is None:
+    found = _on_sale(slug=slug)
+    if not found:
         raise NotFound("There is no such course on sale.")
+    course = found[0]
     check_price(course.price, expected_price)
     source = Enrolment.Source.ORDER if course.price else Enrolment.Source.FREE
     return Offer(course.title, source, [Part(course, course.price)], _end(course))
+
+
+@compiled
+def _on_sale() -> QuerySet[Course]:
+    return Course.objects.filter(slug=Parameter("slug"), status=Course.Status.PUBLISHED)
 
 
 def offer_of_bundle(slug: str, expected_price: int | None) -> Offer:

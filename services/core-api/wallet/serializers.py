@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
@@ -11,6 +11,9 @@ from rest_framework import serializers
 
 from wallet import queries
 from wallet.models import Lot, Order, OrderLine, Posting, Wallet
+
+if TYPE_CHECKING:
+    from wallet.actions import Purchase
 
 MAX_CREDITS = 1_000_000_000  # what one request may name: far above any price, far below what a bigint holds
 
@@ -116,26 +119,20 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         return str(serializers.DateTimeField().to_representation(max(times)))
 
 
-class PlacedOrderSerializer(OrderSerializer):
-    """A new order. Its lines are given, so that they need not be read back."""
+class PlacedOrderSerializer(serializers.Serializer["Purchase"]):
+    """A new order, as `do_purchase` gives it: nothing of it is read back."""
 
-    lines = serializers.SerializerMethodField()  # type: ignore[assignment]  # the same shape, from another source
-    balance = serializers.SerializerMethodField(help_text="What the wallet holds after the purchase.")
-
-    class Meta(OrderSerializer.Meta):
-        fields = ["id", "price", "coupon", "balance", "lines", "refunded_at", "created_at"]
-
-    @extend_schema_field(OrderLineSerializer(many=True))
-    def get_lines(self, order: Order) -> list[dict[str, Any]]:
-        return list(OrderLineSerializer(self.context["lines"], many=True).data)
+    id = serializers.UUIDField(source="order.pk")
+    price = serializers.IntegerField(source="order.price", help_text="The sum of its lines, in credits.")
+    coupon = serializers.CharField(source="order.coupon", allow_null=True, help_text="The code that was given.")
+    balance = serializers.IntegerField(help_text="What the wallet holds after the purchase.")
+    lines = OrderLineSerializer(many=True)
+    refunded_at = serializers.SerializerMethodField(help_text="When the last of all its lines was refunded.")
+    created_at = serializers.DateTimeField(source="order.created_at")
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
-    def get_refunded_at(self, order: Order) -> None:
+    def get_refunded_at(self, placed: Purchase) -> None:
         return None  # it is new
-
-    def get_balance(self, order: Order) -> int:
-        balance: int = self.context["balance"]
-        return balance
 
 
 class PurchaseRequest(StrictSerializer):

@@ -9,6 +9,7 @@ import io
 import json
 import time
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import jwt
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.management import call_command
 from django.utils import timezone
+from rest_framework_simplejwt.backends import TokenBackend
 
 from accounts import keys
 from accounts.models import LoginSession, SigningKey, User
@@ -168,11 +170,54 @@ def test_a_new_key_is_published_before_it_signs_and_the_old_one_verifies_on(api:
 
 def test_a_key_whose_time_is_over_verifies_nothing(api: Api, alice: User) -> None:
     token = sign(claims(alice))
+    assert status(token) == 200
     keys.rotate()
     SigningKey.objects.filter(kid=keys.signing_key()[0]).update(verifies_until=timezone.now())
     keys._public.clear()  # a minute later
     assert status(token) == 401
     assert len(api.get("/.well-known/jwks.json").json()["keys"]) == 1
+
+
+def test_a_token_that_was_good_is_not_verified_twice(alice: User, verifications: list[str]) -> None:
+    token = sign(claims(alice))
+    assert [status(token), status(token), status(token)] == [200] * 3
+    assert verifications == [token]
+
+
+def test_a_token_that_was_good_is_refused_at_its_end(alice: User, monkeypatch) -> None:
+    token = sign(claims(alice))
+    assert status(token) == 200
+    later = timezone.now() + timedelta(seconds=601)
+    monkeypatch.setattr("rest_framework_simplejwt.tokens.aware_utcnow", lambda: later)
+    assert status(token) == 401
+
+
+def test_a_token_that_was_good_is_no_excuse_for_another_signature(alice: User) -> None:
+    token = sign(claims(alice))
+    assert status(token) == 200
+    signed, _, signature = token.rpartition(".")
+    assert status(f"{signed}.{signature[:-8]}AAAAAAAA") == 401
+    assert status(token) == 200
+
+
+def test_a_bad_token_is_looked_at_each_time(alice: User, verifications: list[str]) -> None:
+    token = sign(claims(alice, aud="somebody-else"))
+    assert [status(token), status(token)] == [401] * 2
+    assert verifications == [token] * 2
+
+
+@pytest.fixture
+def verifications(monkeypatch) -> list[str]:
+    """The tokens whose signature was checked."""
+    checked: list[str] = []
+    decode = TokenBackend.decode
+
+    def noted(self: TokenBackend, token: Any, verify: bool = True) -> dict[str, Any]:
+        checked.append(str(token))
+        return decode(self, token, verify)
+
+    monkeypatch.setattr(TokenBackend, "decode", noted)
+    return checked
 
 
 def test_a_changed_secret_is_told_and_rotation_gets_over_it(alice: User, settings) -> None:
