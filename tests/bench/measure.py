@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+import psutil
+
 BUDGET = float(os.environ.get("LECTERN_BENCH_SECONDS") or 2)  # seconds for one row
 
 
@@ -46,4 +48,6 @@ def nth(values: Sequence[float], share: float) -> float:
 
 
 def load() -> str:
-    return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    """Of this machine now; and what its host, where it has one, took of the processors since the last time."""
+    taken = getattr(psutil.cpu_times_percent(), "steal", 0.0)
+    return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, {taken:.0f} % taken by the host"

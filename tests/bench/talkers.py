@@ -230,8 +230,8 @@ class Talkers:
             while True:
                 now = time.monotonic()
                 for room in islice(rooms, max(0, int((now - began) * rate) - sent)):
-                    self.say(room, began + sent / rate)
                     sent += 1
+                    self.say(room, began + sent / rate)
                 await asyncio.sleep(TICK)
 
         speaking: list[asyncio.Task[None]] = []
@@ -254,8 +254,11 @@ class Talkers:
         self.due.clear()
         await begin()
         await asyncio.sleep(WARM)
-        self.waited, self.lost = [], 0
         counted, before, began = count(), spent(servers), time.monotonic()
+        await asyncio.sleep(
+            WARM
+        )  # looking at processes takes a while, in which no client speaks: that is nobody's delay
+        self.waited, self.lost, seconds = [], 0, seconds + WARM
         while (now := time.monotonic()) < began + seconds:
             await asyncio.sleep(min(0.25, began + seconds - now))
             self._revive()

@@ -33,6 +33,9 @@ APPENDED_AT_ONCE = 200  # messages
 ASKED_AT_ONCE = 100  # facts about people and tickets
 READ_AT_ONCE = 20  # tickets, a page of each
 CROWDS_GATHER = 0.02  # seconds, where many come at once
+MESSAGES_GATHER = (
+    0.004  # seconds between two commits, or reads, where more than one message was in the first (decision 17)
+)
 # Planning a statement for many anew costs as much as running it, and compiling it far more; a plan is kept with its connection.
 # Made while a table was nearly empty, it would read all of the table ever after, until autovacuum had counted it: rows are looked
 # up by their indexes, however few there seem to be.
@@ -77,8 +80,8 @@ class Store:
             kwargs={"autocommit": True, "options": OPTIONS, "connect_timeout": 3, "prepare_threshold": 0},
         )
         self._running: set[asyncio.Task[list[Any]]] = set()
-        self._appending = Gathering(self._append_all, APPENDED_AT_ONCE)
-        self._reading = Gathering(self._read_all, READ_AT_ONCE)
+        self._appending = Gathering(self._append_all, APPENDED_AT_ONCE, MESSAGES_GATHER)
+        self._reading = Gathering(self._read_all, READ_AT_ONCE, MESSAGES_GATHER)
         self._knowing = Gathering(self._know_all, ASKED_AT_ONCE)
         # When a network comes back, everybody does. Gathered, their questions cost little and keep no connection waiting.
         self._meeting = Gathering(self._know_all, ASKED_AT_ONCE, CROWDS_GATHER)

@@ -17,7 +17,7 @@ import pytest
 from realtime import delivery
 from realtime.delivery import Writer
 from realtime.gathering import Gathering
-from realtime.store import CROWDS_GATHER, OUTAGE, Refused, Store
+from realtime.store import CROWDS_GATHER, MESSAGES_GATHER, OUTAGE, Refused, Store
 from realtime.verifier import Claims
 from tests.conftest import DATABASE, POSTGRES, url
 from tickets.people import Person
@@ -137,8 +137,9 @@ async def test_one_that_cannot_be_kept_does_not_fail_those_beside_it(stores, roo
     assert kept(closed.ticket) == [(1, "It is dark.")]
 
 
-async def test_only_who_arrives_waits_for_a_crowd_to_gather(stores, rooms, monkeypatch):
-    """A message waits for who its sender is; 20 ms more would be the largest part of its way."""
+@pytest.fixture
+def paused(monkeypatch):
+    """The pauses that were made between two answers, in seconds; none takes any time."""
     paused, sleep = [], asyncio.sleep
 
     async def noting(seconds):
@@ -146,6 +147,21 @@ async def test_only_who_arrives_waits_for_a_crowd_to_gather(stores, rooms, monke
         await sleep(0)
 
     monkeypatch.setattr("realtime.gathering.asyncio.sleep", noting)
+    return paused
+
+
+async def test_messages_gather_for_a_moment_only_where_there_are_many(stores, rooms, paused):
+    for number, room in enumerate(rooms):
+        await stores[0].append(room.alice, room.ticket, "Alone", f"alone-{number}")
+    assert paused == []
+    await asyncio.gather(*(stores[0].append(room.alice, room.ticket, "Together", "together") for room in rooms))
+    assert set(paused) == {MESSAGES_GATHER}
+    await asyncio.gather(*(stores[1].messages_after(room.ticket, 0, 10) for room in rooms))
+    assert set(paused) == {MESSAGES_GATHER}
+
+
+async def test_only_who_arrives_waits_for_a_crowd_to_gather(stores, rooms, paused):
+    """A message waits for who its sender is; 20 ms more would be the largest part of its way."""
     everybody = [room.alice.claims for room in rooms]
     await asyncio.gather(*(stores[0].person(claims) for claims in everybody))
     assert CROWDS_GATHER not in paused
