@@ -255,9 +255,7 @@ class Talkers:
         await begin()
         await asyncio.sleep(WARM)
         counted, before, began = count(), spent(servers), time.monotonic()
-        await asyncio.sleep(
-            WARM
-        )  # looking at processes takes a while, in which no client speaks: that is nobody's delay
+        await asyncio.sleep(WARM)  # looking at processes took a while in which no client spoke: that is nobody's delay
         self.waited, self.lost, seconds = [], 0, seconds + WARM
         while (now := time.monotonic()) < began + seconds:
             await asyncio.sleep(min(0.25, began + seconds - now))

@@ -10,7 +10,10 @@ from bucket import CONTENT, MP4, SEGMENT, Store
 from s3_server import BUCKET
 from stand_ins import Answer, Service, problem
 
+from deploy.embedded.nginx import find_program, has_slices
+
 ASK = "/stream/v1/p/0190/x"
+SLICE = 2 * 2**20  # bytes
 SECRETS = {"Cookie": "lectern_playback=secret", "Authorization": "Bearer secret"}
 
 
@@ -62,6 +65,34 @@ def test_ranges_and_validators(with_s3, stream, store: Store, key: str) -> None:
     assert ask("0-9", **{"If-Range": '"another"'}).content == CONTENT
     beyond = ask("99999999-")
     assert (beyond.status_code, problem(beyond.content)["code"]) == (416, "range_not_satisfiable")
+
+
+@pytest.mark.skipif(not has_slices(find_program()), reason="this nginx fetches no slices: LECTERN_NGINX=… another one")
+def test_a_seek_into_a_long_video_costs_its_slice_alone(with_s3, stream, store: Store) -> None:
+    key = "packages/long/b/progressive.mp4"
+    content = b"".join(number.to_bytes(4, "big") for number in range(3 * 2**20))  # 12 MiB
+    store.put(key, content)
+    stream.answers[ASK] = store.yes(key)
+
+    def ask(first: int, last: int) -> None:
+        answer = with_s3.client.get(ASK, headers={"Range": f"bytes={first}-{last}"})
+        assert (answer.status_code, answer.content) == (206, content[first : last + 1])
+        assert answer.headers["Content-Range"] == f"bytes {first}-{last}/{len(content)}"
+
+    before = kept(with_s3)
+    ask(9_000_000, 9_000_099)
+    assert kept(with_s3) - before == pytest.approx(SLICE, rel=0.01)
+    ask(9_000_000 - 50, 9_000_000 + 50)  # out of the same one
+    assert kept(with_s3) - before == pytest.approx(SLICE, rel=0.01)
+    ask(2 * SLICE - 10, 2 * SLICE + 9)  # the ends of two others
+    assert kept(with_s3) - before == pytest.approx(3 * SLICE, rel=0.01)
+    assert with_s3.client.get(ASK).content == content
+    assert kept(with_s3) - before == pytest.approx(len(content), rel=0.01)
+
+
+def kept(front: Any) -> int:
+    """The bytes on nginx's disk of what it fetched."""
+    return sum(file.stat().st_size for file in (front.home / "media-cache").rglob("*") if file.is_file())
 
 
 def test_what_has_not_changed_is_not_sent_again(with_s3, stream, store: Store) -> None:
