@@ -56,7 +56,7 @@ def test_a_lesson_plays_from_its_beginning_and_from_its_end(
     player: Page, start: Callable[[], dict[str, Any]], lesson: dict[str, Any], way: str
 ) -> None:
     if way == "playNatively" and not player.evaluate("video.canPlayType('application/vnd.apple.mpegurl')"):
-        pytest.skip("this Chromium has no HLS of its own")  # LECTERN_CHROMIUM may name an older one
+        pytest.skip("this Chromium has no HLS of its own")  # Debian's has; LECTERN_CHROMIUM may name an older one
     player.evaluate(f"(url) => {way}(url)", start()["manifest_url"])
     player.wait_for_function(PLAYS, timeout=WITHIN)
     assert player.evaluate("video.duration") == pytest.approx(lesson["duration_s"], abs=0.2)

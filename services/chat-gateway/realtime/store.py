@@ -33,9 +33,7 @@ APPENDED_AT_ONCE = 200  # messages
 ASKED_AT_ONCE = 100  # facts about people and tickets
 READ_AT_ONCE = 20  # tickets, a page of each
 CROWDS_GATHER = 0.02  # seconds, where many come at once
-MESSAGES_GATHER = (
-    0.004  # seconds between two commits, or reads, where more than one message was in the first (decision 17)
-)
+MESSAGES_GATHER = 0.004  # seconds between two commits (or reads), if the first was of several messages (decision 17)
 # Planning a statement for many anew costs as much as running it, and compiling it far more; a plan is kept with its connection.
 # Made while a table was nearly empty, it would read all of the table ever after, until autovacuum had counted it: rows are looked
 # up by their indexes, however few there seem to be.

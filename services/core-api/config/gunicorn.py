@@ -7,6 +7,7 @@ import gc
 import os
 import shutil
 import tempfile
+from importlib import import_module
 from typing import Any
 
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # gunicorn has no types
@@ -48,9 +49,7 @@ accesslog = None  # config/logs.py writes a line for each request
 
 def when_ready(server: Any) -> None:
     """Before the workers fork: what they share of the master's memory is never looked through for garbage, nor copied."""
-    from django.urls import get_resolver
-
-    get_resolver().url_patterns  # noqa: B018  imports every view, which the first request would do else
+    import_module("config.urls")  # and with it every view, which each worker would do else at its first request
     gc.collect()
     gc.freeze()
 

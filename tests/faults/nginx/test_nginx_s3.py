@@ -67,8 +67,9 @@ def test_ranges_and_validators(with_s3, stream, store: Store, key: str) -> None:
     assert (beyond.status_code, problem(beyond.content)["code"]) == (416, "range_not_satisfiable")
 
 
-@pytest.mark.skipif(not has_slices(find_program()), reason="this nginx fetches no slices: LECTERN_NGINX=… another one")
-def test_a_seek_into_a_long_video_costs_its_slice_alone(with_s3, stream, store: Store) -> None:
+def test_a_seek_into_a_long_video_keeps_its_slice_at_most(with_s3, stream, store: Store) -> None:
+    """An nginx without slices, such as the tests' own, passes ranges of it through and keeps nothing."""
+    slices = has_slices(find_program())
     key = "packages/long/b/progressive.mp4"
     content = b"".join(number.to_bytes(4, "big") for number in range(3 * 2**20))  # 12 MiB
     store.put(key, content)
@@ -79,15 +80,18 @@ def test_a_seek_into_a_long_video_costs_its_slice_alone(with_s3, stream, store: 
         assert (answer.status_code, answer.content) == (206, content[first : last + 1])
         assert answer.headers["Content-Range"] == f"bytes {first}-{last}/{len(content)}"
 
+    def now_kept(size: int) -> bool:
+        return kept(with_s3) - before == pytest.approx(size if slices else 0, rel=0.01)
+
     before = kept(with_s3)
     ask(9_000_000, 9_000_099)
-    assert kept(with_s3) - before == pytest.approx(SLICE, rel=0.01)
+    assert now_kept(SLICE)
     ask(9_000_000 - 50, 9_000_000 + 50)  # out of the same one
-    assert kept(with_s3) - before == pytest.approx(SLICE, rel=0.01)
+    assert now_kept(SLICE)
     ask(2 * SLICE - 10, 2 * SLICE + 9)  # the ends of two others
-    assert kept(with_s3) - before == pytest.approx(3 * SLICE, rel=0.01)
+    assert now_kept(3 * SLICE)
     assert with_s3.client.get(ASK).content == content
-    assert kept(with_s3) - before == pytest.approx(len(content), rel=0.01)
+    assert now_kept(len(content))
 
 
 def kept(front: Any) -> int:
