@@ -16,7 +16,7 @@ import pytest
 from deploy.embedded.databases import ROLES, database_url, make_database
 from deploy.embedded.throwaway import throwaway
 from tests import sockets
-from tests.server import ChatServer
+from tests.server import BY_EVENTS_ALONE, ChatServer
 from tests.world import KEYS, User, World, publish
 
 SERVICE = Path(__file__).resolve().parents[1]
@@ -162,21 +162,21 @@ def upload(post_file: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def running_server(world: World) -> Iterator[ChatServer]:
-    running = ChatServer().start()
+    running = ChatServer(BY_EVENTS_ALONE).start()
     yield running
     running.stop()
 
 
 @pytest.fixture
 async def server(running_server: ChatServer) -> AsyncIterator[ChatServer]:
-    """The real server, with Redis where there is one. What a test opened is closed after it."""
+    """The real server, with Redis where there is one, and no sweep. What a test opened is closed after it."""
     yield running_server
     await sockets.close_all()
 
 
 @pytest.fixture
 async def own_server(world: World) -> AsyncIterator[ChatServer]:
-    """A server that the test may kill."""
+    """A server that the test may kill. It sweeps."""
     server = ChatServer().start()
     yield server
     await sockets.close_all()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 import uuid
 from collections import defaultdict
 from datetime import timedelta
@@ -215,10 +214,8 @@ async def test_a_ticket_that_somebody_holds_keeps_only_its_own_people_waiting(st
     with psycopg.connect(url("chat_owner")) as holder:
         holder.execute("SELECT FROM chat.ticket WHERE id = %s FOR UPDATE", [held.ticket])
         waiting = asyncio.create_task(store.append(held.alice, held.ticket, "I wait", "w"))
-        began = time.monotonic()
         for number in range(5):
             assert (await store.append(free.alice, free.ticket, "I do not", f"f{number}")).seq == number + 2
-        assert time.monotonic() - began < 2
         assert not waiting.done()
     assert (await waiting).seq == 2
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests import sockets
 from tests.crowd import PING, joined, masked
-from tests.server import ChatServer
+from tests.server import BY_EVENTS_ALONE, ChatServer
 from tests.sockets import opened, talking
 from tests.test_crowds import fill
 
@@ -25,7 +25,7 @@ serve.PING_EVERY = serve.PING_WITHIN = hints.PROBE_AFTER = 1.0
 
 @pytest.fixture(scope="module")
 def hasty(world) -> Iterator[ChatServer]:
-    server = ChatServer(SHORTENED).start()
+    server = ChatServer(BY_EVENTS_ALONE + SHORTENED).start()
     yield server
     server.stop(9)
 
@@ -63,10 +63,8 @@ async def test_a_refreshed_token_keeps_the_socket(quick, ticket, alice):
 async def test_a_socket_that_is_idle_for_long_is_alive(quick, ticket, alice, bob):
     silent, talker = await talking(quick, ticket["id"], alice, None), await talking(quick, ticket["id"], bob, None)
     await asyncio.sleep(6)
-    began = time.monotonic()
     await talker.send(type="message", client_id="x", message="Still there?")
     assert (await silent.next("message"))["client_id"] == "x"
-    assert time.monotonic() - began < 1
 
 
 async def test_who_does_not_read_is_closed_with_4408_and_takes_no_memory(quick, ticket, alice, bob):
