@@ -173,6 +173,7 @@ async def test_plans_made_while_the_tables_are_small_serve_them_when_they_have_g
     """They are kept with their connection: one that read all of a table made each message dearer than the one before."""
     store, room = stores[0], rooms[0]
     written = await store.append(room.alice, room.ticket, "Good", "a")
+    assert (await store.append(room.alice, room.ticket, "Good", "a")).id == written.id
     with pytest.raises(Refused):  # by itself, as whoever shares no statement
         await store.append(room.other, room.ticket, "Not mine", "b")
     await store.append_note(room.agent, room.ticket, "Do you know?", "c")
@@ -188,6 +189,9 @@ async def test_plans_made_while_the_tables_are_small_serve_them_when_they_have_g
     ours = [node for node in nodes if node.get("Schema") == "chat"]  # core's are stand-ins here, without indexes
     assert {"ticket", "message", "note"} <= {node["Relation Name"] for node in ours}
     assert [node for node in ours if node["Node Type"] == "Seq Scan"] == []
+    # A plan that looks for client ids by anything else reads more with each message that somebody writes.
+    assert [node for node in ours if "client_id" in node.get("Filter", "")] == []
+    assert len([node for node in ours if node.get("Index Name", "").endswith("_client_id_once")]) >= 2
     assert [node for node in nodes if node["Node Type"] in ("Hash Join", "Merge Join")] == []
 
 

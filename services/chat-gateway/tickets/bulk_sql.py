@@ -9,7 +9,8 @@ from tickets.sql import MESSAGE_COLUMNS
 
 # APPEND_MESSAGE for many, in the order given. Tickets whose row somebody else holds are left out instead of waited
 # for, so that this waits for nobody and holds up nobody; so are closed and foreign ones and client ids used before. Whoever
-# has no row here asks again with APPEND_MESSAGE, which knows why. `categories` are array literals, one a message.
+# has no row here asks again with APPEND_MESSAGE, which knows why. `categories` are array literals, one a message. Used client
+# ids are looked for as by FIND_MESSAGE.
 APPEND_MESSAGES = f"""
 WITH asked AS (
     SELECT * FROM unnest(%(ids)s::uuid[], %(tickets)s::uuid[], %(client_ids)s::text[], %(senders)s::uuid[],
@@ -22,8 +23,8 @@ WITH asked AS (
     SELECT asked.*, learner_id, held.head_seq + row_number() OVER (PARTITION BY ticket_id ORDER BY place) AS seq
       FROM asked JOIN held ON held.id = ticket_id
      WHERE (learner_id = sender_id OR category_id = ANY(categories::uuid[]))
-       AND NOT EXISTS (SELECT FROM chat.message m WHERE m.ticket_id = asked.ticket_id AND m.sender_id = asked.sender_id
-                                                    AND m.client_id = asked.client_id)
+       AND NOT EXISTS (SELECT FROM chat.message m WHERE m.sender_id = asked.sender_id AND m.client_id = asked.client_id
+                                                    AND m.ticket_id IS NOT DISTINCT FROM asked.ticket_id)
 ), advanced AS (
     UPDATE chat.ticket
        SET head_seq = newest,

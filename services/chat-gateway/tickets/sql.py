@@ -36,9 +36,13 @@ SELECT %(id)s, id, head_seq, %(client_id)s, %(sender)s, %(username)s, %(body)s, 
 RETURNING {MESSAGE_COLUMNS}
 """  # noqa: S608  a constant of this module
 
+# By client ids, a ticket is asked for as NOT DISTINCT FROM: with `=`, a plan made while the table was small may go through all
+# messages of the ticket instead of message_client_id_once (models/conversation.py).
 FIND_MESSAGE = f"""
 SELECT {MESSAGE_COLUMNS} FROM chat.message
- WHERE ticket_id = %(ticket)s AND sender_id = %(sender)s AND (client_id = %(client_id)s OR id = %(id)s)
+ WHERE ticket_id = %(ticket)s AND sender_id = %(sender)s AND id = coalesce((
+       SELECT id FROM chat.message WHERE sender_id = %(sender)s AND client_id = %(client_id)s
+          AND ticket_id IS NOT DISTINCT FROM %(ticket)s), %(id)s)
 """  # noqa: S608  a constant of this module
 
 MESSAGES_AFTER = f"""
@@ -64,7 +68,9 @@ RETURNING {NOTE_COLUMNS}
 
 FIND_NOTE = f"""
 SELECT {NOTE_COLUMNS} FROM chat.note
- WHERE ticket_id = %(ticket)s AND sender_id = %(sender)s AND (client_id = %(client_id)s OR id = %(id)s)
+ WHERE ticket_id = %(ticket)s AND sender_id = %(sender)s AND id = coalesce((
+       SELECT id FROM chat.note WHERE sender_id = %(sender)s AND client_id = %(client_id)s
+          AND ticket_id IS NOT DISTINCT FROM %(ticket)s), %(id)s)
 """  # noqa: S608  a constant of this module
 
 NOTES_AFTER = f"""
