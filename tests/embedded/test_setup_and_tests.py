@@ -171,3 +171,13 @@ def test_suites_that_need_a_demo_share_one() -> None:
 def test_every_suite_of_the_makefile_exists() -> None:
     called = re.findall(r"run_tests ([a-z][a-z0-9 -]*)$", (ROOT / "Makefile").read_text(), re.M)
     assert set(" ".join(called).split()) <= {suite.name for suite in run_tests.SUITES}
+
+
+def test_what_is_brought_or_made_is_in_no_commit() -> None:
+    """Libraries of other people, media, secrets: a file may have been added before .gitignore named it."""
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+    )
+    if listing.returncode:
+        pytest.skip("this is no git repository")
+    assert listing.stdout == ""

@@ -130,9 +130,10 @@ def test_the_service_ends_a_body_by_itself(site):
 
 def test_a_full_disk_is_a_507_and_leaves_nothing(site, alice, ticket):
     before = all_files(), Attachment.objects.count()
-    resource.prlimit(site.server.pid, resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+    room = site.server.log.stat().st_size + 100_000  # the log is a file as well
+    resource.prlimit(site.server.pid, resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
     try:
-        refused = site.upload(alice, ticket, PICTURE)
+        refused = site.upload(alice, ticket, PICTURE + bytes(room))
     finally:
         resource.prlimit(site.server.pid, resource.RLIMIT_FSIZE, NO_LIMIT)
     assert (refused.status_code, refused.json()["code"]) == (507, "disk_full")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from django.db import connection
 
 from tickets import erasure
 from tickets.models import Ticket
@@ -26,6 +29,42 @@ def test_agents_tag_a_ticket_and_find_it_by_its_tags(call, bob, ticket):
     assert ticket["id"] in [each["id"] for each in call(bob, "GET", "/tickets/?tag=Refund").json()["results"]]
     assert tag(call, bob, ticket, "solved").json()["tags"] == ["solved"]
     assert call(bob, "GET", "/tickets/?tag=refund").json()["count"] == 0
+
+
+def test_tags_are_added_and_removed_beside_what_others_do(call, bob, ticket):
+    tag(call, bob, ticket, "refund", "old")
+    address = f"/tickets/{ticket['id']}/tags/"
+    assert call(bob, "PATCH", address, {"add": ["Double Charge", "refund"]}).json()["tags"] == [
+        "refund",
+        "old",
+        "double-charge",
+    ]
+    answer = call(bob, "PATCH", address, {"add": ["new"], "remove": ["OLD", "never there"]})
+    assert (answer.status_code, answer.json()["tags"]) == (200, ["refund", "double-charge", "new"])
+    assert call(bob, "PATCH", address, {}).json()["tags"] == ["refund", "double-charge", "new"]
+
+
+def test_an_eleventh_tag_is_refused_with_what_to_do(call, bob, ticket):
+    tag(call, bob, ticket, *"abcdefghij")
+    address = f"/tickets/{ticket['id']}/tags/"
+    refused = call(bob, "PATCH", address, {"add": ["k"]})
+    assert (refused.status_code, refused.json()["errors"]) == (
+        422,
+        {"add": ["A ticket has 10 tags at most. Remove one first."]},
+    )
+    assert call(bob, "PATCH", address, {"add": ["k"], "remove": ["a"]}).json()["tags"] == list("bcdefghijk")
+
+
+def test_tags_added_at_once_are_all_there(call, bob, ticket):
+    def add(word):
+        try:
+            return call(bob, "PATCH", f"/tickets/{ticket['id']}/tags/", {"add": [word]}).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(add, "abcdefgh")) == {200}
+    assert sorted(Ticket.objects.get(pk=ticket["id"]).tags) == list("abcdefgh")
 
 
 def test_the_learner_neither_sees_nor_finds_tags(call, alice, bob, ticket):

@@ -53,7 +53,7 @@ from tickets.serializers import (
 class ChatView(APIView):
     permission: ClassVar[str] = AUTHENTICATED
     conflicts: ClassVar[tuple[type[Problem], ...]] = ()  # what a POST (without one: a GET) may be refused with besides
-    http_method_names = ["get", "head", "post", "put"]
+    http_method_names = ["get", "head", "post", "put", "patch"]
 
     def person(self) -> Person:
         return cast(Person, self.request.user)

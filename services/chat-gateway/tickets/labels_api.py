@@ -12,7 +12,7 @@ from tickets import labels
 from tickets.api import ChatView, answer
 from tickets.errors import TicketErased, TicketNotClosed
 from tickets.people import ANSWER
-from tickets.serializers import RatingSerializer, TagsSerializer, TicketSerializer
+from tickets.serializers import RatingSerializer, TagChangesSerializer, TagsSerializer, TicketSerializer
 
 
 class Tags(ChatView):
@@ -23,6 +23,12 @@ class Tags(ChatView):
     def put(self, request: Request, ticket: uuid.UUID) -> Response:
         """Gives the ticket these tags, and no others. They are written in lower case, with hyphens for spaces."""
         return answer(labels.set_tags(self.person(), ticket, self.parsed(TagsSerializer)["tags"]))
+
+    @extend_schema(operation_id="change_tags", request=TagChangesSerializer, responses=TicketSerializer)
+    def patch(self, request: Request, ticket: uuid.UUID) -> Response:
+        """Adds some and removes some; what others changed meanwhile stays. Those it has or lacks already do no harm."""
+        changes = self.parsed(TagChangesSerializer)
+        return answer(labels.change_tags(self.person(), ticket, changes["add"], changes["remove"]))
 
 
 class Rate(ChatView):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
@@ -25,11 +25,13 @@ from tickets.models import (
 from tickets.search import SEARCH_MAX_LENGTH
 from tickets.sql import MessageRow, NoteRow
 
+Value = TypeVar("Value", str, list[str])
 
-def checked(clean: Callable[[str], str]) -> Callable[[Any, str], str]:
+
+def checked(clean: Callable[[Value], Value]) -> Callable[[Any, Value], Value]:
     """A validate_… method from one of texts.py's rules."""
 
-    def validate(_self: Any, value: str) -> str:
+    def validate(_self: Any, value: Value) -> Value:
         try:
             return clean(value)
         except texts.BadText as error:
@@ -218,16 +220,26 @@ class TicketsQuerySerializer(serializers.Serializer[Any]):
     validate_tag = checked(lambda tag: texts.clean_tag(tag) if tag else "")
 
 
-class TagsSerializer(serializers.Serializer[Any]):
-    tags = serializers.ListField(
-        child=serializers.CharField(max_length=100), max_length=TAGS_MOST, help_text="all there shall be"
-    )
+def tag_list(**about: Any) -> serializers.ListField:
+    return serializers.ListField(child=serializers.CharField(max_length=100), max_length=TAGS_MOST, **about)
 
-    def validate_tags(self, tags: list[str]) -> list[str]:
-        try:
-            return list(dict.fromkeys(texts.clean_tag(tag) for tag in tags))
-        except texts.BadText as error:
-            raise serializers.ValidationError(str(error)) from error
+
+@checked
+def clean_tags(tags: list[str]) -> list[str]:
+    return list(dict.fromkeys(texts.clean_tag(tag) for tag in tags))
+
+
+class TagsSerializer(serializers.Serializer[Any]):
+    tags = tag_list(help_text="all there shall be")
+
+    validate_tags = clean_tags
+
+
+class TagChangesSerializer(serializers.Serializer[Any]):
+    add = tag_list(default=list)
+    remove = tag_list(default=list)
+
+    validate_add = validate_remove = clean_tags
 
 
 class CannedAnswersQuerySerializer(serializers.Serializer[Any]):

@@ -108,24 +108,20 @@ export class TicketHead {
     const field = event.target.elements.tag;
     const tag = field.value.trim().toLowerCase().replaceAll(/\s+/g, "-"); // as chat-gateway keeps them
     field.value = "";
-    if (tag && !this.#ticket?.tags.includes(tag)) this.#putTags([...(this.#ticket?.tags ?? []), tag]);
+    if (tag) this.#changeTags({ add: [tag] });
   }
 
   #removeTag(tag) {
-    this.#putTags((this.#ticket?.tags ?? []).filter((each) => each !== tag));
+    this.#changeTags({ remove: [tag] });
     byId("desk-tag").focus();
   }
 
-  /**
-   * Shown at once, since the next one builds on it; sent one after the other, since each says all of them.
-   * @param {string[]} tags
-   */
-  #putTags(tags) {
-    const before = /** @type {Ticket} */ (this.#ticket);
-    this.#desk.onTicket({ ...before, tags });
+  /** One after the other, so that the last answer is the newest. @param {{add?: string[], remove?: string[]}} changes */
+  #changeTags(changes) {
+    const id = this.#ticket?.id;
     this.#tagging = this.#tagging.then(async () => {
-      const ticket = await this.#ask("PUT", "tags", { tags }, before.id);
-      if (!ticket) this.#desk.onTicket(before);
+      const ticket = await this.#ask("PATCH", "tags", changes, id);
+      if (ticket) this.#desk.onTicket(ticket);
     });
   }
 
