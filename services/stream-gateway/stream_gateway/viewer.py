@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Annotated
 from uuid import UUID
 
@@ -91,7 +92,10 @@ async def let_in(request: Request, gateway: Gateway, playback: UUID, claims: Cla
 
 
 def client(request: Request) -> Client:
-    address = request.client.host if request.client else "0.0.0.0"  # noqa: S104  no address is known: all such share one limit
+    host = request.client.host if request.client else "0.0.0.0"  # noqa: S104  no address is known: all such share one limit
+    ip = ip_address(host.partition("%")[0])
+    # A proxy that listens for both kinds says ::ffff:198.51.100.7. All of IPv4 lies in one /64 there, and would share one limit.
+    address = str(getattr(ip, "ipv4_mapped", None) or ip)
     return Client(address, request.headers.get("user-agent", "")[:300].replace("\0", ""))
 
 

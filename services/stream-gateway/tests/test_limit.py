@@ -211,6 +211,7 @@ class TestPreviews:
         [
             (["198.51.100.7"] * 10, "198.51.100.8"),
             ([f"2001:db8:1:2::{number:x}" for number in range(10)], "2001:db8:1:3::1"),
+            (["::ffff:198.51.100.9", "198.51.100.9"] * 5, "::ffff:198.51.100.10"),  # as a proxy on both kinds says it
         ],
     )
     async def test_an_address_starts_ten_in_ten_minutes(
@@ -229,6 +230,15 @@ class TestPreviews:
             [lesson.id],
         )
         assert (await client.post_playback(lesson, **{"X-Forwarded-For": addresses[0]})).status_code == 201
+
+    async def test_an_address_of_ipv4_is_kept_as_one(self, client: Client, world: World, owner: Any) -> None:
+        started = await client.post_playback(
+            world.lesson(is_preview=True), **{"X-Forwarded-For": "::ffff:198.51.100.11"}
+        )
+        row = owner.execute(
+            "SELECT host(client_address) FROM stream.playback_session WHERE id = %s", [started.json()["playback"]]
+        )
+        assert row.fetchone() == ("198.51.100.11",)
 
     async def test_only_a_trusted_proxy_says_where_somebody_comes_from(
         self, open_gateway: Open, world: World, owner: Any
