@@ -52,11 +52,10 @@ class Started(admin.SimpleListFilter):
 
 class PlaybackSessionAdmin(ReadOnlyModelAdmin):
     list_display = (
-        *("person", "lesson", "course", "kind", "started_at", "last_seen_at", "watched", "ended_at", "end_reason"),
-        "client_address",
+        *("person", "watched_lesson", "course", "kind", "started_at", "last_seen_at", "watched", "ended_at"),
+        *("end_reason", "client_address"),
     )
     list_filter = (PlayingNow, Started, "kind", "end_reason")
-    list_select_related = ("user", "lesson__section__course")
     search_fields = ("lesson__title", "=client_address")
     search_people = ("user",)
     search_ids = ("pk", "user", "lesson")
@@ -64,13 +63,21 @@ class PlaybackSessionAdmin(ReadOnlyModelAdmin):
     ordering = ("-playback_id",)  # version 7: newest first, by the primary key
     actions = ("end_playback",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PlaybackSession]:
+        """With the lesson, or None where it was deleted: asked for later, one that is gone would be an error."""
+        return super().get_queryset(request).select_related("user", "lesson__section__course")
+
     @admin.display(description="user", ordering="user__username")
     def person(self, playback: PlaybackSession) -> str:
         return str(playback.user) if playback.user_id else "somebody watching a preview"
 
+    @admin.display(description="lesson", ordering="lesson__title")
+    def watched_lesson(self, playback: PlaybackSession) -> str:
+        return str(playback.lesson or f"a deleted lesson ({playback.lesson_id})")
+
     @admin.display(ordering="lesson__section__course__title")
     def course(self, playback: PlaybackSession) -> str:
-        return str(playback.lesson.section.course)
+        return str(playback.lesson.section.course) if playback.lesson else ""
 
     @admin.display(description="watched", ordering="active_s")
     def watched(self, playback: PlaybackSession) -> str:
@@ -94,7 +101,7 @@ class PlaybackSessionAdmin(ReadOnlyModelAdmin):
         return request.user.has_perm("published.change_playbacksession")
 
     def described(self, obj: PlaybackSession) -> str:
-        return f"{self.person(obj)}: {obj.lesson}, since {obj.started_at:%Y-%m-%d %H:%M} UTC"
+        return f"{self.person(obj)}: {self.watched_lesson(obj)}, since {obj.started_at:%Y-%m-%d %H:%M} UTC"
 
     def is_worth_offering(self, action: str, obj: PlaybackSession) -> bool:
         return obj.ended_at is None

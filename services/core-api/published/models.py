@@ -12,7 +12,10 @@ class PlaybackSession(models.Model):
     user = models.ForeignKey(
         "accounts.User", on_delete=models.DO_NOTHING, null=True, db_constraint=False, related_name="+"
     )
-    lesson = models.ForeignKey("courses.Lesson", on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    # Null: as far as a join is concerned. The number of a lesson that was deleted stays, and so does who watched it.
+    lesson = models.ForeignKey(
+        "courses.Lesson", on_delete=models.DO_NOTHING, null=True, db_constraint=False, related_name="+"
+    )
     kind = models.CharField(max_length=12)
     started_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()

@@ -11,6 +11,7 @@ from django.test import Client
 
 from accounts.models import User
 from audit.models import Event
+from courses.actions import do_delete_lesson
 from tests import environment
 from tests.accounts.test_admin_site import admin_of
 from tests.admin_pages import act
@@ -87,6 +88,19 @@ def test_the_code_of_a_recordings_watermark_finds_who_watched(playing: None, roo
     assert [str(row.pk) for row in page.context["cl"].result_list] == [PLAYBACK]
     assert "shown on 2026-11-22 from 20:00:00 to 20:05:00 UTC" in page.content.decode()
     assert shown(client, q="7M2K-Q9TD-04XC") == []
+
+
+def test_who_watched_a_lesson_that_was_deleted_is_still_told(playing: None, root: User, lathe: Published) -> None:
+    """Whoever got their money back and then put a recording somewhere else: the lesson may be gone by then."""
+    deleted = lathe.lesson.pk
+    do_delete_lesson(lathe.lesson)
+    client = admin_of(root)
+    assert set(shown(client)) == {PLAYBACK, OVER}
+    assert shown(client, q="7M2K-Q9TD-04XB") == shown(client, q="alice") == [PLAYBACK]
+    assert client.get(f"{PAGE}{PLAYBACK}/change/").status_code == 200
+    (told,) = act(client, PAGE, "end_playback", PLAYBACK, reason="A copy ran in a bar")
+    assert told.startswith(f"alice: a deleted lesson ({deleted}), since ")
+    assert told.endswith(": ended.")
 
 
 def test_a_code_is_an_ordinary_word_where_stream_gateway_knows_none(
