@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 
 pytest.importorskip("playwright")
-from e2e.conftest import admin, course, lesson
+from e2e.conftest import admin, clip, course, lesson, video_lesson
 from e2e.people import Person, newcomer
 from playwright.sync_api import Browser, Error, sync_playwright
 
 from browser.agents import PICTURES, AgentAtDesk
 from browser.learners import App
 
-__all__ = ["admin", "course", "lesson"]
+__all__ = ["admin", "clip", "course", "lesson", "video_lesson"]
 CHROMIUM = os.environ.get("LECTERN_CHROMIUM") or shutil.which("chromium")
 # Nothing is asked of hosts elsewhere; a sandbox is not to be had as root.
 ARGUMENTS = [

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
 import pytest
 
 from e2e.people import Person, newcomer
@@ -89,3 +92,22 @@ def lesson(course: dict[str, Any]) -> dict[str, Any]:
     lessons = [lesson for section in course["sections"] for lesson in section["lessons"]]
     found: dict[str, Any] = next(each for each in lessons if each["kind"] == "video" and not each["is_preview"])
     return found
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second of video that some phone might have made."""
+    file = tmp_path_factory.mktemp("clip") / "Lesson Ü.mp4"
+    pattern = ["-f", "lavfi", "-i", "testsrc=size=160x90:rate=25:duration=1", "-pix_fmt", "yuv420p"]
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", *pattern, str(file)], check=True)
+    return file
+
+
+@pytest.fixture
+def video_lesson(admin: Person) -> dict[str, Any]:
+    """A lesson without a video, in a course of its own that is not on sale."""
+    course = admin.post("/api/v1/courses/", {"title": f"New {secrets.token_hex(4)}", "price": 5}, expect=201).json()
+    section = admin.post(f"/api/v1/courses/{course['slug']}/sections/", {"title": "One"}, expect=201).json()
+    wanted = {"title": "First", "kind": "video"}
+    lesson: dict[str, Any] = admin.post(f"/api/v1/sections/{section['id']}/lessons/", wanted, expect=201).json()
+    return lesson

