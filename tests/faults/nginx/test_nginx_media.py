@@ -59,6 +59,24 @@ def test_a_range_beyond_the_end_is_a_problem_that_tells_the_length(front) -> Non
     assert answer.headers["Content-Range"] == f"bytes */{len(CONTENT)}"
 
 
+@pytest.mark.parametrize("asked", [{"Range": "bytes=99999999-"}, {"If-Match": '"another"'}])
+def test_what_a_file_is_refused_for_is_said_once_and_to_web_apps_too(make_front, stream, asked: dict[str, str]) -> None:
+    """A header said twice is two values: browsers take no Access-Control-Allow-Origin that names its origin twice."""
+    app = "https://app.example"
+    front = make_front(LECTERN_ALLOWED_ORIGINS=app)
+    folder = front.media / "packages" / "a" / "b"
+    folder.mkdir(parents=True)
+    (folder / "video-360-00001.m4s").write_bytes(CONTENT)
+    cors = {"Access-Control-Allow-Origin": app, "Access-Control-Allow-Credentials": "true", "Vary": "Origin"}
+    stream.answers[ASK] = yes(**cors, **{"Cache-Control": "private, max-age=3600"})
+    answer = front.client.get(ASK, headers=asked | {"Origin": app})
+    assert answer.status_code == (416 if "Range" in asked else 412)
+    assert {name: answer.headers.get_list(name) for name in cors} == {name: [value] for name, value in cors.items()}
+    names = [name.lower() for name, _ in answer.headers.raw]
+    assert [name for name in names if names.count(name) > 1 and name != b"cache-control"] == []
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
 def test_what_has_not_changed_is_not_sent_again(front) -> None:
     tag = front.client.get(ASK).headers["ETag"]
     assert front.client.get(ASK, headers={"If-None-Match": tag}).status_code == 304
