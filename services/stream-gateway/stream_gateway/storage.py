@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable
 from email.message import Message
+from http.client import HTTPException, IncompleteRead
 from pathlib import Path
 from stat import S_ISREG
 from typing import IO, Any, Protocol, TypeVar
@@ -96,10 +97,13 @@ class ObjectStorage:
     def _fetch(self, url: str, method: str) -> tuple[Message, bytes]:
         try:
             with self._opener.open(urllib.request.Request(url, method=method), timeout=TIMEOUT) as answer:  # noqa: S310  the operator's S3_ENDPOINT_URL
-                return answer.headers, answer.read(LONGEST)
+                content = answer.read(LONGEST)
+                if answer.length:  # read() of so many bytes says nothing when fewer come
+                    raise IncompleteRead(content, answer.length)
+                return answer.headers, content
         except urllib.error.HTTPError as error:
             raise Problem(problems.NOT_FOUND if error.code in (403, 404) else problems.UNAVAILABLE) from error
-        except OSError as error:
+        except (OSError, HTTPException) as error:
             raise Problem(problems.UNAVAILABLE) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,6 +111,30 @@ async def test_a_store_that_is_away(open_gateway: Open, alice: Person, lesson: L
     async with open_gateway(**away, **keys) as client:
         started = await client.start(alice, lesson)
         assert code(await client.get(started["manifest_url"])) == (503, "unavailable")
+
+
+@pytest.mark.parametrize(
+    "framing", [f"Content-Length: {len(MASTER)}\r\n\r\n", f"Transfer-Encoding: chunked\r\n\r\n{len(MASTER):x}\r\n"]
+)
+async def test_an_answer_of_the_store_that_breaks_off_is_not_kept(
+    open_gateway: Open, alice: Person, lesson: Lesson, tmp_path: Path, framing: str
+) -> None:
+    """Half a playlist would be remembered as the package's, for as long as the process runs."""
+    ends = ["", MASTER[100:] + ("\r\n0\r\n\r\n" if "chunked" in framing else "")]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 200 OK\r\n{framing}{MASTER[:100]}{ends.pop(0)}".encode())
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as store:
+        endpoint = f"http://127.0.0.1:{store.sockets[0].getsockname()[1]}"
+        s3 = {"MEDIA_STORAGE": "s3", "S3_ENDPOINT_URL": endpoint, "S3_BUCKET": BUCKET}
+        keys = {"S3_ACCESS_KEY_ID": "id", "S3_SECRET_ACCESS_KEY": "secret", "LECTERN_MEDIA_ROOT": tmp_path}
+        async with open_gateway(**s3, **keys) as client:
+            started = await client.start(alice, lesson)
+            assert code(await client.get(started["manifest_url"])) == (503, "unavailable")
+            assert (await client.get(started["manifest_url"])).text == MASTER
 
 
 async def test_a_store_behind_https_is_checked_by_the_authorities_named(
