@@ -148,6 +148,20 @@ async def test_a_checksum_that_differs_discards_the_chunk(client: Client, ines: 
     assert kept(uploads_root, at) == VIDEO[:500_000]
 
 
+async def test_what_came_before_a_cut_counts_also_after_a_checksum_that_differed(client: Client, ines: Person) -> None:
+    """Only the chunk that had the checksum is doubtful, not what comes after it."""
+    at = await begin(client, ines)
+    other = base64.b64encode(hashlib.sha1(b"something else").digest()).decode()  # noqa: S324  tus's own
+    assert (await send(client, ines, at, 0, VIDEO[:1000], **{"Upload-Checksum": f"sha1 {other}"})).status_code == 460
+
+    async def cut() -> AsyncIterator[bytes]:
+        yield VIDEO[:600_000]
+        raise ClientDisconnect
+
+    await send(client, ines, at, 0, cut())
+    assert await offset(client, ines, at) == 600_000
+
+
 async def test_bytes_whose_checksum_was_never_compared_do_not_count(
     client: Client, ines: Person, uploads_root: Path, owner: Any
 ) -> None:

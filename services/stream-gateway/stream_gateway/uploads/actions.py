@@ -83,8 +83,8 @@ class Uploads:
             there = await in_thread(rewind, descriptor, upload.unverified_from)
             if offset != there:
                 raise Problem(problems.OFFSET_CONFLICT.but(headers={"Upload-Offset": str(there)}))
-            if checksum:
-                await records.mark_unverified(self._database, upload_id, offset)
+            if checksum or upload.unverified_from is not None:
+                await records.mark_unverified(self._database, upload_id, offset if checksum else None)
             end = min(upload.size, offset + LARGEST_CHUNK)
             return await self._advance(upload, await receive(body, Chunk(descriptor, offset, end, checksum)))
 

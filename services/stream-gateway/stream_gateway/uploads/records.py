@@ -87,7 +87,8 @@ async def insert(connection: Connection, upload: Upload) -> None:
     )
 
 
-async def mark_unverified(database: Database, upload: UUID, offset: int) -> None:
+async def mark_unverified(database: Database, upload: UUID, offset: int | None) -> None:
+    """From `offset` on, what comes counts only once its checksum was compared. None: it has none, and counts at once."""
     async with database.connection() as connection:
         await connection.execute("UPDATE upload SET unverified_from = %s WHERE id = %s", [offset, upload])
 
