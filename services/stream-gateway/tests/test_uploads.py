@@ -247,6 +247,25 @@ async def test_a_disk_that_fills_up_keeps_what_came(
     assert kept(uploads_root, at) == VIDEO
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_disk_that_takes_no_file_or_tells_it_last_is_full_as_well(
+    client: Client, ines: Person, monkeypatch: pytest.MonkeyPatch, uploads_root: Path, at_once: bool
+) -> None:
+    """No file can be begun (no inode, a quota), or a file server says only at the end that what it took had no room."""
+    at = await begin(client, ines)
+    assert (await send(client, ines, at, 0, VIDEO[:1000])).status_code == 204
+
+    def full(*_: Any) -> int:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(*((files.os, "open") if at_once else (receiving.os, "fdatasync")), full)
+        assert code(await send(client, ines, at, 1000, VIDEO[1000:])) == (507, "disk_full")
+    assert await offset(client, ines, at) == 1000
+    assert (await send(client, ines, at, 1000, VIDEO[1000:])).status_code == 204
+    assert kept(uploads_root, at) == VIDEO
+
+
 async def test_without_the_database_nothing_is_taken_and_nothing_is_lost(
     open_gateway: Open, ines: Person, databases: Databases, uploads_root: Path
 ) -> None:

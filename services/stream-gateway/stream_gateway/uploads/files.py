@@ -7,12 +7,13 @@ it, which ends with its process, however that ends.
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 from uuid import UUID
@@ -24,6 +25,7 @@ FOLDER = "received"
 FOLDER_MODE, FILE_MODE = 0o2770, 0o660  # core-api and its packager share the group
 PATIENCE = 2.0  # seconds for a request before to let go: one that was cut off is just writing down what came
 LOOK_EVERY = 0.05  # seconds
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,6 +38,17 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait({task})
+        raise
+
+
+@contextmanager
+def full_disk_told() -> Iterator[None]:
+    """Problem 507 for the error of a disk that has no room: for bytes, for another file, or for us."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise Problem(problems.DISK_FULL) from error
         raise
 
 
@@ -82,7 +95,7 @@ class UploadFiles:
 
     @asynccontextmanager
     async def held(self, upload: UUID, *, wait: bool = True) -> AsyncIterator[int]:
-        """The file's descriptor, with the lock on it; made if there is none. Raises Problem 423."""
+        """The file's descriptor, with the lock on it; made if there is none. Raises Problem: 423, 507."""
         deadline = time.monotonic() + (PATIENCE if wait else 0)
         while (descriptor := self._try_to_hold(upload)) is None:  # not in a thread: cancelled, it would keep the lock
             if time.monotonic() > deadline:
@@ -107,6 +120,7 @@ class UploadFiles:
         os.close(descriptor)
         return None
 
+    @full_disk_told()
     def _open(self, upload: UUID) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:

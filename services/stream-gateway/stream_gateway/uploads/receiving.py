@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator
@@ -14,12 +13,11 @@ from starlette.requests import ClientDisconnect
 
 from stream_gateway import problems
 from stream_gateway.problems import Problem
-from stream_gateway.uploads.files import in_thread
+from stream_gateway.uploads.files import full_disk_told, in_thread
 from stream_gateway.uploads.protocol import Checksum
 
 PIECE = 256 * 1024  # bytes in memory, and at once to the disk
 SILENCE = 20.0  # seconds without a byte: the client is gone, and whoever comes back must not find the upload locked
-NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(slots=True)
@@ -39,20 +37,17 @@ async def receive(body: AsyncIterator[bytes], chunk: Chunk) -> int:
     """
     digest = hashlib.new(chunk.checksum.algorithm, usedforsecurity=False) if chunk.checksum else None
     whole = False
-    try:
-        reached = await _write(body, chunk, digest)
-        if chunk.checksum and digest and digest.digest() != chunk.checksum.digest:
-            raise Problem(problems.CHECKSUM_MISMATCH)
-        whole = True
-        return reached
-    except ClientDisconnect as cut:
-        raise Problem(problems.UNAVAILABLE) from cut  # nobody hears it
-    except OSError as error:
-        if error.errno in NO_SPACE:
-            raise Problem(problems.DISK_FULL) from error
-        raise
-    finally:
-        await in_thread(_keep, chunk, whole)
+    with full_disk_told():  # also where the disk says so when it is asked to keep it
+        try:
+            reached = await _write(body, chunk, digest)
+            if chunk.checksum and digest and digest.digest() != chunk.checksum.digest:
+                raise Problem(problems.CHECKSUM_MISMATCH)
+            whole = True
+            return reached
+        except ClientDisconnect as cut:
+            raise Problem(problems.UNAVAILABLE) from cut  # nobody hears it
+        finally:
+            await in_thread(_keep, chunk, whole)
 
 
 def rewind(descriptor: int, unverified_from: int | None) -> int:
@@ -103,4 +98,8 @@ def _put(descriptor: int, piece: bytearray, at: int, digest: Any) -> int:
 def _keep(chunk: Chunk, whole: bool) -> None:
     if chunk.checksum and not whole:
         os.ftruncate(chunk.descriptor, chunk.start)
-    os.fdatasync(chunk.descriptor)
+    try:
+        os.fdatasync(chunk.descriptor)
+    except OSError:  # a file server without room says it here: what no disk holds is not there
+        os.ftruncate(chunk.descriptor, chunk.start)
+        raise
