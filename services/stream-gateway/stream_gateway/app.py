@@ -16,7 +16,7 @@ from stream_gateway.gateway import Gateway
 from stream_gateway.origins import CrossOrigin
 from stream_gateway.routes import attachments, playback, service, uploads, watermark
 from stream_gateway.settings import Settings
-from stream_gateway.uploads.middleware import TusAnswers
+from stream_gateway.uploads.middleware import Tus
 
 
 def create_app(gateway: Gateway | None = None) -> FastAPI:
@@ -46,7 +46,7 @@ def create_app(gateway: Gateway | None = None) -> FastAPI:
         app.include_router(router)
     problems.install(app, *routers)
     app.add_middleware(SmallBodies)
-    app.add_middleware(TusAnswers, below=UPLOADS)
+    app.add_middleware(Tus, below=UPLOADS)
     if held.settings.allowed_origins:
         app.add_middleware(CrossOrigin, origins=held.settings.allowed_origins)
     app.add_middleware(logs.Requests)

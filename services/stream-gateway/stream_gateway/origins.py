@@ -24,6 +24,7 @@ EXPOSED = [
 ]
 # What tus needs besides, at uploads alone.
 UPLOAD_ASK = [*ASK, "Tus-Resumable", "Upload-Checksum", "Upload-Length", "Upload-Metadata", "Upload-Offset"]
+UPLOAD_ASK += ["X-HTTP-Method-Override"]
 UPLOAD_EXPOSED = [*EXPOSED, "Location", "Tus-Checksum-Algorithm", "Tus-Extension", "Tus-Max-Size", "Tus-Resumable"]
 UPLOAD_EXPOSED += ["Tus-Version", "Upload-Expires", "Upload-Length", "Upload-Metadata", "Upload-Offset"]
 # Where a playback's or a download's cookie comes from and goes to. nginx says the same of its own refusals (origins.conf.template).

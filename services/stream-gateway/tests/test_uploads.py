@@ -126,6 +126,28 @@ async def test_somebody_who_falls_silent_lets_go_of_the_upload(
     assert await offset(client, ines, at) == 1000
 
 
+async def test_who_can_send_nothing_but_post_says_which_method_is_meant(
+    client: Client, ines: Person, uploads_root: Path
+) -> None:
+    """Some proxies let no PATCH and no DELETE through; tus 1.0 has a header for that."""
+    at, headers = await begin(client, ines), CHUNK | ines.bearer
+
+    async def post(method: str, content: bytes = b"", **more: str) -> tuple[int, str | None]:
+        answer = await client.post(at, headers=headers | {"X-HTTP-Method-Override": method} | more, content=content)
+        return answer.status_code, answer.headers.get("upload-offset")
+
+    assert await post("PATCH", VIDEO[:1000], **{"Upload-Offset": "0"}) == (204, "1000")
+    assert await post("HEAD") == (200, "1000")
+    assert kept(uploads_root, at) == VIDEO[:1000]
+    assert await post("POST") == await post("GET") == await post("made up") == (405, None)
+    assert code(await client.get(at, headers=headers | {"X-HTTP-Method-Override": "DELETE"})) == (
+        405,
+        "method_not_allowed",
+    )
+    assert await post("DELETE") == (204, None)
+    assert await post("HEAD") == (404, None)
+
+
 async def test_another_offset_is_refused_with_the_right_one(client: Client, ines: Person) -> None:
     at = await begin(client, ines)
     await send(client, ines, at, 0, VIDEO[:1000])
@@ -291,7 +313,7 @@ async def test_a_web_app_of_an_allowed_origin_uploads_too(open_gateway: Open, in
     async with open_gateway(LECTERN_ALLOWED_ORIGINS="https://app.example.org") as client:
         asked = {
             "Access-Control-Request-Method": "PATCH",
-            "Access-Control-Request-Headers": "tus-resumable,upload-offset",
+            "Access-Control-Request-Headers": "tus-resumable,upload-offset,x-http-method-override",
         }
         assert (await client.options(PATH, headers=origin | asked)).status_code == 200
         assert (await client.options("/stream/v1/playback", headers=origin | asked)).status_code == 400
