@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from conftest import Client
-from world import Lesson, Person
+from world import Lesson, Person, World
 
 from stream_gateway.database import Database
 
@@ -27,6 +27,13 @@ async def test_plans_made_while_the_tables_are_small_serve_them_when_they_have_g
     assert "playback_session" in {node["Relation Name"] for node in ours}
     assert [node for node in ours if node["Node Type"] == "Seq Scan"] == []
     assert [node for node in nodes if node["Node Type"] in ("Hash Join", "Merge Join")] == []
+
+
+async def test_an_addresss_previews_are_counted_without_reading_everybodys(client: Client, world: World) -> None:
+    assert (await client.post_playback(world.lesson(is_preview=True))).status_code == 201
+    nodes = [node async for plan in plans(client.gateway.database) for node in inside(plan)]
+    (counted,) = [node for node in nodes if node.get("Index Name") == "playback_session_of_address"]
+    assert "client_address >= " in counted["Index Cond"]
 
 
 async def plans(database: Database) -> AsyncIterator[dict[str, Any]]:
