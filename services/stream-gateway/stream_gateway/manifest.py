@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -38,7 +39,8 @@ def with_captions(master: str, captions: list[Caption]) -> str:
     if not captions:
         return master
     lines: list[str] = []
-    media = [_media(caption) for caption in captions]
+    names = Counter(map(_name, captions))
+    media = [_media(caption, more=names[_name(caption)] > 1) for caption in captions]
     for line in master.splitlines():
         if line.startswith("#EXT-X-STREAM-INF:"):
             lines += media
@@ -57,8 +59,13 @@ def captions_playlist(language: str, duration_s: float) -> str:
     )
 
 
-def _media(caption: Caption) -> str:
-    name = NOT_QUOTABLE.sub("", caption.label) or caption.language
+def _name(caption: Caption) -> str:
+    return NOT_QUOTABLE.sub("", caption.label) or caption.language
+
+
+def _media(caption: Caption, *, more: bool) -> str:
+    """`more`: another one has that label, and no two of a group may have one name (RFC 8216, 4.3.4.1.1)."""
+    name = f"{_name(caption)} ({caption.language})" if more else _name(caption)
     return (
         f'#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="{GROUP}",NAME="{name}",LANGUAGE="{caption.language}",'
         f'DEFAULT=NO,AUTOSELECT=YES,FORCED=NO,URI="captions-{caption.language}.m3u8"'

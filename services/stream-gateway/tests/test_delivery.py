@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
@@ -112,6 +113,17 @@ async def test_the_master_names_the_captions(client: Client, base: str) -> None:
     assert len(renditions) == 2
     assert all(line.endswith(',SUBTITLES="captions"') for line in renditions)
     assert lines.index(media[-1]) < lines.index(renditions[0])
+
+
+async def test_captions_of_one_label_have_a_name_each(client: Client, world: World, alice: Person) -> None:
+    """RFC 8216, 4.3.4.1.1: within a group no two have the same. An imported course may call them as it likes."""
+    lesson = world.lesson()
+    world.enrol(alice, lesson)
+    for language, label in (("en", "English"), ("en-GB", 'English"'), ("de", "Deutsch")):
+        world.caption(lesson, language, label)
+    master = (await client.get((await client.start(alice, lesson))["manifest_url"])).text
+    names = re.findall('GROUP-ID="captions",NAME="([^"]*)"', master)
+    assert names == ["Deutsch", "English (en)", "English (en-GB)"]
 
 
 async def test_captions_that_come_later_stand_in_the_next_master(client: Client, world: World) -> None:
