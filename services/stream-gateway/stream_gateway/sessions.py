@@ -29,10 +29,11 @@ IDLE = timedelta(
 )  # a session that nobody used for this long is over; a night's pause is no reason to start again
 PREVIEWS_PER_ADDRESS = 10
 PREVIEWS_WITHIN = timedelta(minutes=10)
-SUPERSEDED_FOR = timedelta(minutes=1)  # so long a superseded progressive player is told so, instead of starting again
+TOLD_FOR = timedelta(minutes=1)  # so long a progressive player whose session was ended is told so, and starts no other
 SEEN_EVERY = 15.0  # seconds
 NOTED_WITHIN = 0.5  # seconds
 PAUSE = timedelta(minutes=1)  # who asks for nothing for longer was not watching meanwhile
+ENDED_BY_OTHERS = {"superseded": problems.PLAYBACK_SUPERSEDED, "admin": problems.ACCESS_ENDED}
 
 log = structlog.stdlib.get_logger("stream-gateway")
 
@@ -68,12 +69,15 @@ async def open_session(database: Database, start: Start, claims: Claims | None, 
 
 
 async def open_progressive(database: Database, start: Start, claims: Claims, client: Client, limit: int) -> Playback:
-    """This login's running progressive session of the lesson, else a new one. Raises Problem 409 if it was superseded just now."""
+    """This login's running progressive session of the lesson, else a new one.
+
+    Raises Problem where it was ended just now: 409 by other starts, 403 by an admin.
+    """
     async with database.transaction() as connection:
         await _lock_viewer(connection, claims.user)
         last = await _last_progressive(connection, start, claims)
-        if last and last["superseded"]:
-            raise Problem(problems.PLAYBACK_SUPERSEDED)
+        if last and last["lately"] and last["end_reason"] in ENDED_BY_OTHERS:
+            raise Problem(ENDED_BY_OTHERS[last["end_reason"]])
         if last and last["playing"]:
             package = Package(last["package_id"], last["path"], last["duration_s"])
             until = _sooner(last["over_at"], start.valid_until)
@@ -204,7 +208,7 @@ async def _last_progressive(connection: Connection, start: Start, claims: Claims
         """
         SELECT session.id, session.over_at, session.last_seen_at, session.package_id, package.path, package.duration_s,
                session.ended_at IS NULL AND session.over_at > now() AS playing,
-               session.end_reason = 'superseded' AND session.ended_at > now() - %(while)s AS superseded
+               session.end_reason, session.ended_at > now() - %(while)s AS lately
           FROM playback_session AS session
           JOIN published.package AS package ON package.package_id = session.package_id
          WHERE session.kind = 'progressive' AND session.user_id = %(user)s AND session.lesson_id = %(lesson)s
@@ -216,7 +220,7 @@ async def _last_progressive(connection: Connection, start: Start, claims: Claims
             "lesson": start.lesson,
             "login": claims.session,
             "generation": claims.generation,
-            "while": SUPERSEDED_FOR,
+            "while": TOLD_FOR,
         },
     )
     return await last.fetchone()

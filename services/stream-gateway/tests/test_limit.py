@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import psycopg
 import pytest
 from conftest import Client, Open, code, refused_within_a_second
 from world import Lesson, Person, World
@@ -139,14 +140,24 @@ async def test_a_refund_stops_the_progressive_video(
     await refused_within_a_second(lambda: client.get(address, headers=alice.bearer), (403, "not_enrolled"))
 
 
-async def test_a_superseded_progressive_player_is_told_so_for_a_minute(
-    client: Client, alice: Person, lesson: Lesson, owner: Any, world: World
+@pytest.mark.parametrize("by", ["another start", "an admin"])
+async def test_a_progressive_player_whose_session_was_ended_is_told_so_for_a_minute(
+    client: Client, alice: Person, lesson: Lesson, owner: Any, databases: Any, by: str
 ) -> None:
+    """It asks by itself for the next part of its file, again and again: that is no wish to start anew."""
     address = f"/stream/v1/lessons/{lesson.id}/video"
     assert (await client.get(address, headers=alice.bearer)).status_code == 200
-    for _ in range(2):
-        await client.start(alice, lesson)
-    assert code(await client.get(address, headers=alice.bearer)) == (409, "playback_superseded")
+    if by == "an admin":
+        (playback,) = owner.execute("SELECT id FROM stream.playback_session WHERE user_id = %s", [alice.id]).fetchone()
+        with psycopg.connect(databases.url("core"), autocommit=True) as admin:
+            assert admin.execute("SELECT stream_published.end_playback(%s)", [playback]).fetchone() == (True,)
+        told = (403, "access_ended")
+        await refused_within_a_second(lambda: client.get(address, headers=alice.bearer), told)
+    else:
+        for _ in range(2):
+            await client.start(alice, lesson)
+        told = (409, "playback_superseded")
+    assert code(await client.get(address, headers=alice.bearer)) == told
     owner.execute(
         "UPDATE stream.playback_session SET ended_at = now() - interval '2 minutes' WHERE user_id = %s AND kind = 'progressive'",
         [alice.id],
