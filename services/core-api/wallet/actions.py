@@ -178,11 +178,16 @@ def do_adjust(user: User, amount: int, by: User | None, reason: str) -> Wallet:
 
 
 def do_grant_promotion(user: User, amount: int, expires_at: datetime, by: User | None, reason: str) -> Lot:
-    """Promotional credit, to be spent before `expires_at` (which lies ahead). The lot holds its wallet. Raises Busy."""
+    """Promotional credit, to be spent before `expires_at` (which lies ahead). The lot holds its wallet. Raises Busy.
+
+    What its owner owes is paid from it, as from all credit that arrives: the lot holds what is left.
+    """
     wallet = lock_wallet(user)
     lot = lots.new_lot(wallet, amount, expires_at)
     posting = do_post(wallet, amount, PROMOTION, Kind.PROMOTION, by, promotional=amount, note=reason)
     lots.do_enter(posting, [lots.Share(lot, amount)])
+    do_pay_debts(wallet)
+    lot.refresh_from_db(fields=["remaining"])
     until = expires_at.isoformat()
     record(Audited.PROMOTION_GRANTED, actor=by, subject=user, credits=amount, until=until, reason=reason)
     return lot

@@ -1,8 +1,10 @@
 """A buyer's bank takes the money back: so do we with the credits, and what is missing is owed."""
 
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
+from django.utils import timezone
 
 from audit.models import Event
 from books.reconcile import differences
@@ -131,6 +133,19 @@ def test_a_gift_is_taken_last_and_comes_back_as_a_gift(api, alice, paid):
     send(api, reversal_of(paid, stage="undone"))
     alice.wallet.refresh_from_db()
     assert (alice.wallet.balance, alice.wallet.promotional) == (130, 50)
+
+
+def test_a_gift_pays_a_debt_too(api, alice, fiona, paid):
+    books.give(alice, -70)
+    send(api, reversal_of(paid))
+    until = (timezone.now() + timedelta(days=7)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    left = []
+    for amount in (50, 50):
+        body = {"amount": amount, "expires_at": until, "reason": "Sorry"}
+        headers = {"Idempotency-Key": books.new_key()}
+        answer = api.as_(fiona).post(f"/api/v1/wallets/{alice.pk}/promotions/", body, headers=headers)
+        left.append((answer.json()["credits"], debt_of(alice.pk), wallet_of(alice)))
+    assert left == [(0, 20, (0, True)), (30, 0, (30, False))]
 
 
 def test_a_wallet_that_an_admin_froze_stays_frozen(api, alice, paid):
