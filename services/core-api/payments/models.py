@@ -103,7 +103,12 @@ class Reversal(models.Model):
     amount = models.PositiveIntegerField(help_text="In the currency's smallest unit (cents).")
     credits = models.PositiveIntegerField(help_text="Taken back, or owed.")
     owed = models.PositiveIntegerField(default=0, help_text="Credits of these that the wallet did not hold.")
-    posting = models.ForeignKey("wallet.Posting", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    postings = models.ManyToManyField(
+        "wallet.Posting",
+        blank=True,
+        related_name="+",
+        help_text="What took its credits out of the wallet, then or since.",
+    )
     froze_wallet = models.BooleanField(default=False)  # not an admin: so it may thaw it
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"

@@ -96,14 +96,13 @@ def _do_take(wallet: Wallet, reversal: Reversal, credits: int) -> None:
     taken = min(wallet.balance, credits)
     owed = credits - taken
     if taken:
-        posting = lots.do_take(wallet, taken, source, kind, by, **reason)
-        reversal.posting = reversal.posting or posting
+        reversal.postings.add(lots.do_take(wallet, taken, source, kind, by, **reason))
     if owed:
         do_post_between(DEBT, source, owed, kind, by, **reason)
         reversal.owed += owed
         reversal.froze_wallet = reversal.froze_wallet or not wallet.frozen
         _do_set_frozen(wallet, True)
-    reversal.save(update_fields=["credits", "posting", "owed", "froze_wallet"])
+    reversal.save(update_fields=["credits", "owed", "froze_wallet"])
 
 
 def do_close(wallet: Wallet, reversal: Reversal, stage: Reversal.Stage, reference: str = "") -> None:
@@ -138,7 +137,7 @@ def _do_give_back(wallet: Wallet, reversal: Reversal) -> None:
         reversal.owed = 0
         reversal.save(update_fields=["owed"])
     if returned := reversal.credits - owed:
-        lots.do_return(wallet, reversal.posting, returned, source, kind, None, **reason)
+        lots.do_return(wallet, reversal.postings.all(), returned, source, kind, None, **reason)
     do_pay_debts(wallet)
 
 
@@ -162,7 +161,7 @@ def do_pay_debts(wallet: Wallet) -> None:
     for reversal in owing.order_by("created_at", "pk"):
         if paid := min(wallet.balance, reversal.owed):
             reason = Reason(topup=reversal.topup, note="Debt paid")
-            lots.do_take(wallet, paid, DEBT, Posting.Kind.DEBT_PAID, None, **reason)
+            reversal.postings.add(lots.do_take(wallet, paid, DEBT, Posting.Kind.DEBT_PAID, None, **reason))
             reversal.owed -= paid
             reversal.save(update_fields=["owed"])
     froze = Reversal.objects.filter(topup__user=wallet.user_id, froze_wallet=True)

@@ -17,6 +17,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple, Unpack
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
@@ -61,14 +62,12 @@ def given_back(line: OrderLine, now: datetime) -> list[Share]:
         .select_related("lot__wallet")
         .order_by("lot__expires_at", "pk")
     )
-    return [Share(_lot_for_return(entry, now), -entry.change, line) for entry in paid]
+    return [Share(_lot_for_return(entry.lot, -entry.change, now), -entry.change, line) for entry in paid]
 
 
-def _lot_for_return(entry: LotEntry, now: datetime) -> Lot:
+def _lot_for_return(lot: Lot, credits: int, now: datetime) -> Lot:
     until = now + REFUND_GRACE
-    if entry.lot.expires_at >= until:
-        return entry.lot
-    return new_lot(entry.lot.wallet, -entry.change, until)
+    return lot if lot.expires_at >= until else new_lot(lot.wallet, credits, until)
 
 
 def new_lot(wallet: Wallet, credits: int, expires_at: datetime) -> Lot:
@@ -120,17 +119,20 @@ def do_take(
 
 def do_return(
     wallet: Wallet,
-    taking: Posting | None,
+    takings: QuerySet[Posting],
     credits: int,
     other: str,
     kind: Posting.Kind,
     caused_by: User | None,
     **reason: Unpack[Reason],
 ) -> Posting:
-    """Undoes a `do_take`: what came out of lots goes into lots again, the rest of the credits is paid credit."""
+    """Undoes what `do_take` did: what came out of lots goes into lots again, the rest of the credits is paid credit."""
     now = timezone.now()
-    out = LotEntry.objects.filter(posting=taking, change__lt=0).select_related("lot__wallet") if taking else []
-    shares = [Share(_lot_for_return(entry, now), -entry.change) for entry in out]
+    out = LotEntry.objects.filter(posting__in=takings, change__lt=0).select_related("lot__wallet").order_by("lot_id")
+    shares = []
+    for lot, entries in groupby(out, key=attrgetter("lot")):  # which several of them may have drawn from
+        taken = -sum(entry.change for entry in entries)
+        shares.append(Share(_lot_for_return(lot, taken, now), taken))
     promotional = sum(share.change for share in shares)
     posting = do_post(wallet, credits, other, kind, caused_by, promotional=promotional, **reason)
     do_enter(posting, shares)

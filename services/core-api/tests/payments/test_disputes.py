@@ -148,6 +148,20 @@ def test_a_gift_pays_a_debt_too(api, alice, fiona, paid):
     assert left == [(0, 20, (0, True)), (30, 0, (30, False))]
 
 
+def test_gifts_that_paid_a_debt_come_back_as_gifts(api, alice, paid):
+    books.give(alice, -70)
+    books.promote(alice, 10)
+    send(api, reversal_of(paid))  # takes the gift, too
+    assert debt_of(alice.pk) == 60
+    books.promote(alice, 20)
+    books.give(alice, 15)
+    books.promote(alice, 5)
+    assert (wallet_of(alice), debt_of(alice.pk)) == ((0, True), 20)
+    send(api, reversal_of(paid, stage="undone"))
+    alice.wallet.refresh_from_db()
+    assert (alice.wallet.balance, alice.wallet.promotional) == (80, 35)
+
+
 def test_a_wallet_that_an_admin_froze_stays_frozen(api, alice, paid):
     books.give(alice, -70)
     alice.wallet.frozen = True
