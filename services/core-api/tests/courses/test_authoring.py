@@ -74,6 +74,7 @@ def test_a_slug_of_ones_own_and_one_that_is_taken(author):
         ({"title": ""}, "title"),
         ({"language": "Klingon!"}, "language"),
         ({"category": "made-up"}, "category"),
+        ({"category": "fo\0od"}, "category"),
         ({"level": "guru"}, "level"),
     ],
 )

@@ -107,6 +107,7 @@ def test_one_key_twenty_times_at_once_is_one_intent(at_once, api, alice):
     [
         ("pack", {"pack": "huge"}),
         ("pack", {"pack": ["small"]}),
+        ("pack", {"pack": "sma\0ll"}),
         ("pack", {"pack": None}),
         ("provider", {"provider": "stripe"}),
         ("provider", {"provider": None}),
