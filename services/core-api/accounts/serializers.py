@@ -26,9 +26,19 @@ class PasswordField(serializers.CharField):
         super().__init__(write_only=True, trim_whitespace=False, max_length=MAX_PASSWORD, **kwargs)
 
 
+class AddressField(serializers.EmailField):
+    """Normalised first, so that what is looked at is what will be kept: NFKC makes eighteen letters of one, or a comma."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=254, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        return normalise_email(super().to_internal_value(data))
+
+
 class RegisterRequest(serializers.Serializer[User]):
     username = serializers.CharField(max_length=40)
-    email = serializers.EmailField(max_length=254)
+    email = AddressField()
     password = PasswordField()
 
     def validate_username(self, username: str) -> str:
@@ -36,9 +46,6 @@ class RegisterRequest(serializers.Serializer[User]):
         validate_username(username)
         check_not_reserved(username)
         return username
-
-    def validate_email(self, email: str) -> str:
-        return normalise_email(email)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         person = User(username=attrs["username"], email=attrs["email"])
@@ -94,10 +101,7 @@ class PasswordChangeRequest(serializers.Serializer[Any]):
 
 
 class PasswordResetAsked(serializers.Serializer[Any]):
-    email = serializers.EmailField(max_length=254)
-
-    def validate_email(self, email: str) -> str:
-        return normalise_email(email)
+    email = AddressField()
 
 
 class PasswordResetConfirmed(serializers.Serializer[Any]):
@@ -123,16 +127,11 @@ class Session(serializers.ModelSerializer[LoginSession]):
 
 class ChangeMe(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=100, required=False, allow_blank=True)
-    email = serializers.EmailField(
-        max_length=254, required=False, help_text="Takes effect when the link that is mailed there has been opened."
-    )
+    email = AddressField(required=False, help_text="Takes effect when the link that is mailed there has been opened.")
     current_password = PasswordField(required=False, help_text="Needed to change `email`.")
     chat_mails = serializers.BooleanField(
         required=False, help_text="Whether mails come about messages in support tickets that were not read."
     )
-
-    def validate_email(self, email: str) -> str:
-        return normalise_email(email)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "email" in attrs and "current_password" not in attrs:

@@ -29,6 +29,8 @@ def test_carol_registers_and_logs_in(api: Api) -> None:
         ("username", None),
         ("email", "carol"),
         ("email", ["carol@example.org"]),
+        ("email", "carol@" + "\ufdfa" * 20 + ".org"),  # eighteen characters each, when normalised
+        ("email", "carol@example\uff0ccom.org"),  # a comma, when normalised
         ("password", "short pass"),
         ("password", "passwordpassword"[:8] * 1),
         ("password", "carol@example.org"),
