@@ -52,9 +52,7 @@ def refund_topup(key: RequestKey, topup_id: uuid.UUID, reason: str) -> Answer:
         row.subject = refund.pk if refund else None
         row.save(update_fields=["subject"])
     if refund:
-        stage = carry_out_now(refund)
-        if stage == Stage.UNDONE:
-            raise ProviderRefused("The payment provider does not refund this. The credits are back in the wallet.")
+        carry_out_now(refund)
     with money_transaction():
         return _do_record(row, topup_id)
 
@@ -115,12 +113,14 @@ def check_refundable(wallet: Wallet, topup: TopUp) -> int:
     return topup.amount - sum(reversal.amount for reversal in gone)
 
 
-def carry_out_now(refund: Reversal) -> Reversal.Stage:
-    """`carry_out` for somebody who waits for the answer. Raises ProviderUnavailable."""
+def carry_out_now(refund: Reversal) -> None:
+    """`carry_out` for somebody who waits for the answer. Raises ProviderUnavailable, ProviderRefused."""
     try:
-        return carry_out(refund)
+        stage = carry_out(refund)
     except ProviderError as error:
         raise ProviderUnavailable from error
+    if stage == Stage.UNDONE:
+        raise ProviderRefused("The payment provider does not refund this. The credits are back in the wallet.")
 
 
 def carry_out(refund: Reversal) -> Reversal.Stage:

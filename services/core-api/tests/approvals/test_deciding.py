@@ -15,8 +15,12 @@ from approvals.models import Approval
 from audit.models import Event
 from learning.models import Enrolment
 from mail.models import Mail
+from payments.models import Reversal, SandboxReversal, TopUp
+from payments.providers.base import ProviderError
+from payments.providers.sandbox import Sandbox
 from tests import books
 from tests.conftest import Api
+from tests.payments import conftest as payments
 from wallet.models import Posting, Wallet
 
 LIMIT = 50
@@ -177,6 +181,33 @@ def test_approved_by_many_at_once_it_is_done_once(
     deciders = [make_person(f"decider{n}", "finance") for n in range(6)]
     results = at_once(6, lambda n: books.patiently(lambda: decide(Api().as_(deciders[n]), approval)).json()["state"])
     assert (set(results), balance(alice)) == ({"approved"}, 500)
+
+
+@pytest.fixture
+def asked(api: Api, alice: User, fiona: User) -> str:
+    """The approval that the refund of a top-up of 100 credits waits for."""
+    topup = payments.order_pack(api.as_(alice)).json()
+    api.post(topup["checkout_url"], {"outcome": "paid"})
+    answer = payments.refund(api.as_(fiona), topup)
+    assert (answer.status_code, balance(alice)) == (202, 100)
+    return answer.json()["approval"]["id"]
+
+
+def test_a_large_top_up_goes_back_when_another_approves(api: Api, alice: User, felix: User, asked: str) -> None:
+    for _ in range(2):
+        assert decide(api.as_(felix), asked).json()["state"] == "approved"
+    assert (balance(alice), TopUp.objects.get().status, SandboxReversal.objects.count()) == (0, "refunded", 1)
+
+
+def test_whoever_approves_what_the_provider_refuses_is_told(
+    api: Api, alice: User, felix: User, asked: str, monkeypatch
+) -> None:
+    def refuse(self: Sandbox, refund: Reversal) -> None:
+        raise ProviderError("No", retryable=False)
+
+    monkeypatch.setattr(Sandbox, "refund", refuse)
+    answer = decide(api.as_(felix), asked)
+    assert (answer.status_code, answer.json()["code"], balance(alice)) == (502, "provider_refused", 100)
 
 
 def test_an_extension_lets_the_course_last_longer(api: Api, alice: User, agnes: User, felix: User, order: str) -> None:
