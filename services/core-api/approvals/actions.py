@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from accounts.models import User
-from approvals.errors import Decided, NotYours
+from approvals.errors import Decided, NotYours, PromotionOver
 from approvals.models import Approval
 from audit.actions import record
 from audit.kinds import Kind as Audited
@@ -80,6 +80,8 @@ def _do_it(approval: Approval, by: User) -> Reversal | None:
         case Kind.ADJUSTMENT if approval.amount:
             do_adjust(approval.person, approval.amount, by, reason)
         case Kind.PROMOTION if approval.amount and approval.expires_at:
+            if approval.expires_at <= timezone.now():
+                raise PromotionOver
             do_grant_promotion(approval.person, approval.amount, approval.expires_at, by, reason)
         case Kind.TOPUP_REFUND if approval.topup_id:
             return do_begin_refund(approval.topup_id, by, reason)

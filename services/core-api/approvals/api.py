@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from approvals import actions
-from approvals.errors import Decided, NotYours
+from approvals.errors import Decided, NotYours, PromotionOver
 from approvals.models import Approval
 from approvals.serializers import ApprovalSerializer, ApprovalsQuery, DecisionRequest
 from config.openapi import refusals
@@ -56,7 +56,7 @@ class Approve(APIView):
         request=DecisionRequest,
         responses={200: ApprovalSerializer}
         | refusals(
-            *(NotFound, NotYours, Forbidden, Decided, Busy, InsufficientCredit, EnrolmentOver, Invalid),
+            *(NotFound, NotYours, Forbidden, Decided, Busy, InsufficientCredit, EnrolmentOver, PromotionOver, Invalid),
             *(TopUpNotPaid, TopUpDisputed, ProviderUnavailable, ProviderRefused),
         ),
     )

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from accounts.models import User
 from approvals.errors import AnotherPending
@@ -15,7 +16,7 @@ from approvals.limits import needs_approval
 from approvals.models import Approval
 from audit.actions import record
 from audit.kinds import Kind as Audited
-from config.problems import NotFound
+from config.problems import Invalid, NotFound
 from payments.models import TopUp
 from wallet.actions import check_lines, do_adjust, do_grant_promotion, do_refund
 from wallet.ledger import lock_wallet
@@ -47,7 +48,9 @@ def do_adjust_or_propose(user: User, amount: int, by: User, reason: str) -> Wall
 
 
 def do_promote_or_propose(user: User, amount: int, expires_at: datetime, by: User, reason: str) -> Lot | Approval:
-    """The lot of promotional credit; above the limit the proposal that waits."""
+    """The lot of promotional credit; above the limit the proposal that waits. Raises Invalid where its end does not lie ahead."""
+    if expires_at <= timezone.now():
+        raise Invalid(errors={"expires_at": ["This should lie ahead."]})
     if needs_approval(by, lock_wallet(user), amount):
         return do_propose(Kind.PROMOTION, by, user, reason, amount=amount, expires_at=expires_at)
     return do_grant_promotion(user, amount, expires_at, by, reason)

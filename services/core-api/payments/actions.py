@@ -5,10 +5,11 @@ from __future__ import annotations
 import structlog
 
 from accounts.models import User
+from config.problems import Invalid
 from payments.errors import ProviderRefused, ProviderUnavailable
 from payments.models import CreditPack, TopUp
 from payments.providers.base import Checkout, Provider, ProviderError
-from payments.serializers import TopUpSerializer
+from payments.serializers import NOT_ON_SALE, TopUpSerializer
 from wallet.idempotency import Answer, RequestKey, do_answer, do_claim, first_answer
 from wallet.locking import money_transaction
 from wallet.models import IdempotencyKey
@@ -19,7 +20,7 @@ log = structlog.get_logger("lectern.payments")
 def buy_pack(key: RequestKey, pack: CreditPack, provider: Provider) -> Answer:
     """Commits the intent with its key, then asks the provider for a checkout. A repetition after a failed call resumes the intent.
 
-    Raises KeyReused, Busy, ProviderUnavailable, ProviderRefused.
+    Raises Invalid (a pack that is not on sale), KeyReused, Busy, ProviderUnavailable, ProviderRefused.
     """
     with money_transaction():
         row = do_claim(key)
@@ -34,6 +35,8 @@ def buy_pack(key: RequestKey, pack: CreditPack, provider: Provider) -> Answer:
 def do_intend(row: IdempotencyKey, user: User, pack: CreditPack, provider: Provider) -> TopUp:
     if row.subject is not None:
         return TopUp.objects.get(pk=row.subject)
+    if not pack.is_active:
+        raise Invalid(errors={"pack": [NOT_ON_SALE]})
     price = {"credits": pack.credits, "amount": pack.amount, "currency": pack.currency}
     topup = TopUp.objects.create(user=user, pack=pack, provider=provider.name, **price)
     row.subject = topup.pk

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -175,8 +173,3 @@ class PromotionRequest(StrictSerializer):
     amount = CreditsField(min_value=1, max_value=MAX_CREDITS)
     expires_at = serializers.DateTimeField(help_text="Until when it may be spent.")
     reason = serializers.CharField(max_length=200)
-
-    def validate_expires_at(self, expires_at: datetime) -> datetime:
-        if expires_at <= timezone.now():
-            raise serializers.ValidationError("This should lie ahead.")
-        return expires_at

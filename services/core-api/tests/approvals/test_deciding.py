@@ -232,6 +232,19 @@ def test_promotional_credit_needs_it_too(api: Api, alice: User, fiona: User, fel
     assert (balance(alice), Wallet.objects.get(user=alice).promotional) == (60, 60)
 
 
+def test_a_promotion_whose_end_has_passed_is_not_approved_any_more(
+    api: Api, alice: User, fiona: User, felix: User
+) -> None:
+    until = (timezone.now() + timedelta(days=1)).isoformat()
+    asked = post(api.as_(fiona), f"wallets/{alice.pk}/promotions/", amount=60, expires_at=until, reason="Welcome")
+    approval = asked.json()["approval"]["id"]
+    Approval.objects.update(expires_at=timezone.now())
+    answer = decide(api.as_(felix), approval)
+    assert (answer.status_code, answer.json()["code"]) == (409, "promotion_over")
+    assert not Posting.objects.exists()
+    assert decide(api.as_(felix), approval, "reject").status_code == 200
+
+
 def test_in_the_admin_site(client, alice: User, fiona: User, felix: User) -> None:
     approval = proposals.do_propose(Approval.Kind.ADJUSTMENT, fiona, alice, "Goodwill", amount=500)
     form = {"action": "approve", "_selected_action": [str(approval.pk)]}

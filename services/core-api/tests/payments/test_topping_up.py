@@ -135,6 +135,12 @@ def test_somebody_elses_top_up_is_not_found(api, bob, topup):
     assert api.get(f"/api/v1/wallet/topups/{topup['id']}/").status_code == 401
 
 
+def test_a_repetition_is_answered_alike_when_the_pack_is_no_longer_on_sale(api, alice):
+    first = order_pack(api.as_(alice), key="k-1")
+    CreditPack.objects.update(is_active=False)
+    assert order_pack(api.as_(alice), key="k-1").content == first.content
+
+
 def test_a_pack_no_longer_on_sale_is_refused(api, alice):
     CreditPack.objects.update(is_active=False)
     assert list(order_pack(api.as_(alice), key=books.new_key()).json()["errors"]) == ["pack"]

@@ -23,6 +23,19 @@ def test_the_same_request_again_is_answered_the_same_and_done_once(api, alice):
     assert (Order.objects.count(), Wallet.objects.get(user=alice).balance) == (1, 60)
 
 
+def test_a_promotion_given_again_when_it_is_over_is_answered_the_same(api, fiona, alice, monkeypatch):
+    body = {"amount": 30, "expires_at": (timezone.now() + timedelta(minutes=1)).isoformat(), "reason": "Welcome"}
+    headers = {"Idempotency-Key": "k-1"}
+
+    def give():
+        return api.as_(fiona).post(f"/api/v1/wallets/{alice.pk}/promotions/", body, headers=headers)
+
+    first, now = give(), timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(minutes=2))
+    again = give()
+    assert (again.status_code, again.content) == (first.status_code, first.content) == (201, first.content)
+
+
 def test_the_order_of_names_and_white_space_make_no_other_request(api, alice):
     books.course("knots", price=40)
     books.give(alice, 100)
