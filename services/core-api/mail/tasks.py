@@ -6,6 +6,7 @@ import uuid
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
@@ -29,7 +30,10 @@ def send_waiting_mails(timestamp: int | None = None) -> None:
     if not settings.MAIL_IS_SENT:
         return
     now = timezone.now()
-    due = Mail.objects.filter(status=Mail.Status.WAITING, next_attempt_at__lte=now, created_at__gt=now - TOO_LATE)
+    is_news = Q(created_at__gt=now - TOO_LATE) | Q(
+        attempts__gt=0
+    )  # what was tried already goes on, also when sent again late
+    due = Mail.objects.filter(is_news, status=Mail.Status.WAITING, next_attempt_at__lte=now)
     for mail_id in due.order_by("next_attempt_at").values_list("pk", flat=True)[:200]:
         actions.send(mail_id)
 

@@ -93,6 +93,18 @@ def test_a_mail_server_that_is_away_is_tried_again_later_and_less_and_less(
     assert len(mailoutbox) == 1
 
 
+def test_a_mail_sent_again_the_next_day_is_tried_as_often_as_a_new_one(alice: User, mail_server, mailoutbox) -> None:
+    message = queue(alice)
+    long_ago = timezone.now() - timedelta(days=2)
+    Mail.objects.filter(pk=message.pk).update(created_at=long_ago, status=Status.FAILED, attempts=ATTEMPTS)
+    assert send_again(message.pk)
+    with patch.object(EmailMessage, "send", side_effect=SMTPServerDisconnected("gone")):
+        send(message.pk)
+    make_due(message)
+    send_waiting_mails()
+    assert len(mailoutbox) == 1
+
+
 def test_a_worker_killed_while_sending_leaves_it_to_the_next(alice: User, mail_server, mailoutbox) -> None:
     message = queue(alice)
     with patch.object(EmailMessage, "send", side_effect=SystemExit), pytest.raises(SystemExit):
