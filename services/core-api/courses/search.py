@@ -8,6 +8,7 @@ from django.db.models.expressions import RawSQL
 
 from courses.models import Course
 
+_FORGET = "SELECT courses_search_forget(%s)"
 _MATCHING = "SELECT course_id FROM courses_searchentry WHERE words @@ (SELECT courses_search_query(%s))"
 # The sub-queries without a column of the row are done once, not once a row.
 _RELEVANCE = """(
@@ -31,3 +32,10 @@ def plainly(courses: QuerySet[Course], asked: str) -> QuerySet[Course]:
     for word in asked.split():
         matches &= Q(title__icontains=word) | Q(summary__icontains=word)
     return courses.filter(matches)
+
+
+def do_forget(*names: str) -> None:
+    """Of these names, the words that stand in no course, and would only be misspellings' to be taken for. For who is erased."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(_FORGET, [" ".join(names)])

@@ -21,6 +21,7 @@ from accounts.roles import ADMIN
 from accounts.sessions import end_sessions
 from audit.actions import record
 from audit.kinds import Kind
+from courses import search
 from courses.queries import sole_instructor_of
 from learning.erasure import do_end_all
 from learning.reviews import do_forget as do_forget_reviews
@@ -110,6 +111,7 @@ def _do_erase(user: User) -> None:
     end_sessions(user.login_sessions.all(), "erased")  # waits for refreshes under way, so that none adds a token below
     for relation in belongings():
         relation.related_model._base_manager.filter(**{relation.field.name: user}).delete()
+    search.do_forget(user.username, user.name)
     former = [user.username, user.email]
     _do_make_anonymous(user)
     _do_rename_in_admin_history(former, user.username)

@@ -95,11 +95,18 @@ def test_what_changes_is_found_by_its_new_words_alone(shelf: dict[str, Course]) 
     teacher.name = "Joanna Armatrading"
     teacher.save()
     assert found("armatrading") == ["guitar"]
+    teacher.name = ""
+    teacher.username = "trotwood"
+    teacher.save()
+    assert found("trotwood") == ["guitar"]
+    teacher.username = "copperfield"  # by staff
+    teacher.save()
+    assert (found("copperfield"), found("trotwood")) == (["guitar"], [])
     Category.objects.update(name="Everything")
     assert len(found("everything")) == len(shelf)
     do_update_course(guitar, tags=[])
     guitar.instructors.clear()
-    assert found("tonkunst") == found("armatrading") == []
+    assert found("tonkunst") == found("copperfield") == []
 
 
 def test_drafts_are_not_found_and_their_words_are_no_alternatives() -> None:

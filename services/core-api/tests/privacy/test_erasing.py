@@ -53,6 +53,7 @@ def full_life(user, api):
         expires_at="2030-01-01T00:00Z",
     )
     Agent.objects.create(user=user)
+    Course.objects.get(slug="knots").instructors.add(user, person("someteacher"))
     TopUp.objects.create(
         user=user, pack=CreditPack.objects.first(), provider="sandbox", credits=10, amount=100, currency="EUR",
         checkout_url=f"https://pay.example/{user.username}",
