@@ -57,9 +57,12 @@ def log_in(username: str, password: str, client: Client, otp: str = "") -> Token
 
 
 def rename(user: User, name: str) -> None:
-    """Writes the display name and nothing else: a whole row could undo a deactivation that happened meanwhile."""
+    """Writes the display name and nothing else: a whole row could undo a deactivation that happened meanwhile.
+
+    Nor does it name anew who was erased meanwhile.
+    """
+    User.objects.filter(pk=user.pk, erased_at__isnull=True).update(name=name)
     user.name = name
-    user.save(update_fields=["name"])
 
 
 def want_chat_mails(user: User, wanted: bool) -> None:

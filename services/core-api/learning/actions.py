@@ -11,8 +11,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from config.compiled import insert_all
+from courses.models import Course
 from learning.errors import AlreadyEnrolled
 from learning.models import Enrolment
+from learning.queries import running
 from wallet.models import OrderLine
 
 
@@ -33,6 +35,15 @@ def do_enrol_lines(
         if "unique" in str(error).lower():  # somebody else enrolled them a moment ago
             raise AlreadyEnrolled from error
         raise
+
+
+def hold_running(user: User, course: Course) -> list[datetime]:
+    """When the person's running enrolments in a course began, each locked until the transaction ends; none: they lack it.
+
+    Whoever ends one comes before or after: not even erasure leaves anything behind that was written under this lock.
+    """
+    held = running(user).filter(course=course).order_by("pk").select_for_update(no_key=True)
+    return list(held.values_list("started_at", flat=True))
 
 
 def do_end(enrolments: Iterable[uuid.UUID], reason: str) -> int:

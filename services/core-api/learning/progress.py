@@ -20,9 +20,9 @@ from config.problems import NotFound
 from courses.errors import NotEnrolled
 from courses.models import Course, Lesson
 from learning import intervals, pace
+from learning.actions import hold_running
 from learning.certificates import do_issue
 from learning.models import CourseProgress, LessonProgress
-from learning.queries import running
 
 COMPLETE = 0.9  # the part of a video that counts as having watched it
 MOST_PIECES = 1_000  # intervals kept of a lesson; somebody who jumps about makes some dozens
@@ -78,12 +78,8 @@ def duration_ms(lesson: Any) -> int:
 
 
 def _hold_enrolment(user: User, course: Course) -> datetime:
-    """Locks the person's running enrolments in a course; gives when the first of them began. Raises NotEnrolled.
-
-    Whoever reports, or ends an enrolment, comes after whoever reported before: not even erasure leaves a report behind.
-    """
-    held = running(user).filter(course=course).order_by("pk").select_for_update(no_key=True)
-    began = list(held.values_list("started_at", flat=True))
+    """Reports of a person about a course come one by one; gives when the first of their enrolments began. Raises NotEnrolled."""
+    began = hold_running(user, course)
     if not began:
         raise NotEnrolled
     return min(began)

@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from accounts.models import User
 from config.compiled import Parameter, compiled
-from courses.models import Course
 from learning.models import Certificate, CourseProgress, Enrolment, LessonProgress, Review
 from privacy.sections import Section, rows
 
@@ -25,11 +24,6 @@ def running(user: User | AnonymousUser) -> QuerySet[Enrolment]:
         return Enrolment.objects.none()
     open_ended = Q(valid_until__isnull=True) | Q(valid_until__gt=timezone.now())
     return Enrolment.objects.filter(open_ended, user=user, ended_at__isnull=True)
-
-
-def has_access(user: User | AnonymousUser, course: Course) -> bool:
-    """Whether the person has the course now, for whatever reason."""
-    return running(user).filter(course=course).exists()
 
 
 class Had(NamedTuple):
@@ -65,7 +59,7 @@ def _not_ended_in() -> QuerySet[Enrolment]:
 
 
 def enrolled(user: User | AnonymousUser) -> Exists:
-    """`has_access` as an annotation of a query of courses."""
+    """Whether the person has the course now, for whatever reason: an annotation of a query of courses."""
     return Exists(running(user).filter(course=OuterRef("pk")))
 
 

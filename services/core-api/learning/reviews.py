@@ -22,9 +22,9 @@ from audit.kinds import Kind
 from config.problems import NotFound
 from courses.errors import NotEnrolled
 from courses.models import Course
+from learning.actions import hold_running
 from learning.errors import AlreadyReviewed, ReviewHidden
 from learning.models import Review
-from learning.queries import has_access
 
 
 def reviews_of(course: Course, viewer: User | AnonymousUser) -> QuerySet[Review]:
@@ -37,11 +37,12 @@ def reviews_of(course: Course, viewer: User | AnonymousUser) -> QuerySet[Review]
 
 def do_review(user: User, course: Course, *, rating: int, text: str) -> Review:
     """What somebody says who has the course now. Raises NotEnrolled, AlreadyReviewed."""
-    if not has_access(user, course):
-        raise NotEnrolled("Only who has this course may review it.")
     try:
-        with _counted(course.pk):
-            return Review.objects.create(user=user, course=course, rating=rating, text=text)
+        with transaction.atomic():
+            if not hold_running(user, course):
+                raise NotEnrolled("Only who has this course may review it.")
+            with _counted(course.pk):
+                return Review.objects.create(user=user, course=course, rating=rating, text=text)
     except IntegrityError as error:
         if "unique" in str(error).lower():
             raise AlreadyReviewed from error

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from courses.models import Lesson, Section
+from learning.queries import running
 from tests.factories import grant, lessons_of, make_course, make_lesson, make_package
 
 
@@ -26,6 +27,11 @@ def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(timezone, "now", lambda: clock.now)
     return clock
+
+
+def has_access(user, course):
+    """Whether the person has the course now, for whatever reason."""
+    return running(user).filter(course=course).exists()
 
 
 def film(slug="film", *durations_s, articles=0, **fields):

@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
-from learning.queries import has_access
 from tests.factories import grant, make_course
+from tests.learning.conftest import has_access
 
 pytestmark = pytest.mark.usefixtures("database")
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from audit.models import Event
 from courses.models import Course
+from learning import reviews
 from learning.models import Enrolment, Review
 from learning.reviews import do_review
 from privacy.erasing import erase
@@ -110,6 +112,24 @@ def test_what_an_erased_person_said_goes_and_does_not_count(api, course, alice, 
     erase(alice, alice, forfeit_credit=False)
     assert rating(api) == (4.0, 1)
     assert Review.objects.count() == 1
+
+
+@pytest.mark.postgres
+def test_nobody_is_erased_between_being_let_review_and_reviewing(committed_db, course, alice, monkeypatch, at_once):
+    def end_it(number):
+        with transaction.atomic():
+            return list(Enrolment.objects.select_for_update(nowait=True, no_key=True).filter(user=alice))
+
+    @contextmanager
+    def counted(course_id):
+        answers.extend(at_once(1, end_it))
+        with original(course_id):
+            yield
+
+    original, answers = reviews._counted, []
+    monkeypatch.setattr(reviews, "_counted", counted)
+    do_review(alice, course, rating=1, text="I am Alice.")
+    assert isinstance(answers[0], OperationalError)
 
 
 def test_the_database_refuses_six_stars_and_two_reviews(course, alice):

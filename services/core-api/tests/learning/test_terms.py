@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from courses.models import Course
 from learning.models import Enrolment
-from learning.queries import has_access
 from tests import books
 from tests.factories import grant, lessons_of, make_course
+from tests.learning.conftest import has_access
 from wallet.models import Order, Posting
 
 pytestmark = pytest.mark.usefixtures("database")

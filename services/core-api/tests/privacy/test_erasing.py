@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from psycopg import sql
 
+from accounts.actions import rename
 from accounts.errors import RefreshTokenInvalid
 from accounts.models import LoginSession, MailedToken, RefreshToken, User
 from accounts.sessions import Client, Tokens, open_session, refresh
@@ -126,6 +127,12 @@ def test_no_row_of_the_database_knows_the_names_any_more(api, alice):
                 knowing.append(table)
     assert len(tables) > 30
     assert knowing == []
+
+
+def test_whoever_was_erased_while_they_chose_a_name_gets_none(alice):
+    erase(User.objects.get(pk=alice.pk), None, forfeit_credit=False)
+    rename(alice, "Alice in Wonderland")
+    assert User.objects.get(pk=alice.pk).name == ""
 
 
 def test_what_the_books_need_stays(api, alice):
