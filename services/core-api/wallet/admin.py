@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
@@ -153,8 +153,18 @@ class PostingAdmin(ReadOnlyModelAdmin):
         return bytes(posting.previous_hash or b"").hex()
 
 
+class CouponForm(ModelForm):  # type: ignore[type-arg]  # Django's class takes no [] at run time
+    def clean_limit(self) -> int | None:
+        """The database holds it too, but Django leaves out a constraint that names a column which is not in the form."""
+        limit: int | None = self.cleaned_data["limit"]
+        if limit is not None and limit < self.instance.used:
+            raise ValidationError(f"{self.instance.used} orders use it already. To stop it, let it end.")
+        return limit
+
+
 @admin.register(Coupon)
 class CouponAdmin(LecternModelAdmin):
+    form = CouponForm
     list_display = ["code", "percent", "credits", "starts_at", "ends_at", "used", "limit", "limit_per_person"]
     search_fields = ["code"]
     ordering = ["-id"]  # version 7: newest first

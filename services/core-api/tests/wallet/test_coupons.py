@@ -166,3 +166,13 @@ def test_an_admin_who_edits_a_coupon_does_not_reset_its_count(client, root, api,
     assert answer.status_code == 302, answer.context["errors"]
     half.refresh_from_db()
     assert (half.percent, half.used) == (40, 1)
+
+
+def test_an_admin_who_allows_fewer_orders_than_there_are_is_told(client, root, half):
+    Coupon.objects.update(used=3)
+    client.force_login(root)
+    form = {"code": "HALF", "percent": 50, "starts_at_0": "2020-01-01", "starts_at_1": "00:00:00"}
+    answer = client.post(f"/admin/wallet/coupon/{half.pk}/change/", form | {"limit": 2})
+    assert answer.context["errors"] == [["3 orders use it already. To stop it, let it end."]]
+    assert client.post(f"/admin/wallet/coupon/{half.pk}/change/", form | {"limit": 3}).status_code == 302
+    Coupon.objects.update(used=0)
