@@ -27,6 +27,8 @@ class UntilForm(ReasonForm):
         day: date | None = self.cleaned_data["last_day"]
         if day is not None and day < timezone.now().date():
             raise forms.ValidationError("That day is over.")
+        if day == date.max:  # it has no day after it
+            raise forms.ValidationError("Leave it empty where there is no end.")
         return day
 
     def clean(self) -> dict[str, Any]:

@@ -83,8 +83,9 @@ def test_a_course_is_granted_once_however_often_the_button_is_pressed(
 
 
 def test_no_grant_ends_before_it_begins(site: Client, alice: User) -> None:
-    given = {"course": str(make_course().pk), "last_day": "2020-01-01", "reason": "Too late"}
-    assert act(site, USERS, "grant_course", alice, **given) == ["last_day: That day is over."]
+    given = {"course": str(make_course().pk), "reason": "Too late"}
+    for day, said in (("2020-01-01", "That day is over."), ("9999-12-31", "Leave it empty where there is no end.")):
+        assert act(site, USERS, "grant_course", alice, last_day=day, **given) == [f"last_day: {said}"]
 
 
 def test_a_revoked_course_is_gone_and_said_to_be(site: Client, root: User, alice: User, api: Api) -> None:
