@@ -14,7 +14,7 @@ from django.utils.text import slugify
 from accounts.models import User
 from config.problems import Invalid, NotFound
 from courses.completeness import field_gaps, gaps
-from courses.errors import CourseIncomplete, CourseSold, LessonHad
+from courses.errors import CourseBundled, CourseIncomplete, CourseSold, LessonHad
 from courses.models import Course, Lesson, Section, Tag
 from learning.models import Enrolment
 
@@ -81,11 +81,13 @@ def do_unpublish(course: Course) -> None:
 
 
 def do_delete_course(course: Course) -> None:
-    """Erases a course that nobody ever had. Raises CourseSold otherwise."""
+    """Erases a course that nobody ever had and that is in no bundle. Raises CourseSold, CourseBundled otherwise."""
     with transaction.atomic():
-        course = hold(course)  # nobody can be enrolled until this ends
+        course = hold(course)  # nobody can be enrolled until this ends, and no bundle gets it
         if _is_sold(course):
             raise CourseSold
+        if bundles := list(course.bundles.order_by("slug").values_list("slug", flat=True)):
+            raise CourseBundled(bundles)
         _hold_lessons(Lesson.objects.filter(section__course=course))
         try:
             course.delete()

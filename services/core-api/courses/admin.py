@@ -79,7 +79,9 @@ class CourseAdmin(ArchivesAdmin, OfCourses):
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def in_use(self, objs: Any) -> list[str]:
-        return []  # enrolments and order lines stand in the way by themselves
+        """Enrolments and order lines stand in the way by themselves."""
+        bundles = Bundle.objects.filter(courses__in=[course.pk for course in objs]).distinct()
+        return [f"The bundle is sold with it: {bundle}" for bundle in bundles]
 
     def delete_model(self, request: HttpRequest, obj: Course) -> None:
         actions.do_delete_course(obj)

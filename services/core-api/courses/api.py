@@ -18,7 +18,15 @@ from config.requests import person, validated
 from config.revalidation import IF_NONE_MATCH, NOT_MODIFIED, Revalidated
 from courses import actions, queries
 from courses.catalogue import CatalogueQuery, courses_for
-from courses.errors import CourseIncomplete, CourseSold, LessonHad, LessonNotOpen, NotEnrolled, OutlineChanged
+from courses.errors import (
+    CourseBundled,
+    CourseIncomplete,
+    CourseSold,
+    LessonHad,
+    LessonNotOpen,
+    NotEnrolled,
+    OutlineChanged,
+)
 from courses.models import Course
 from courses.outlines import Outline, do_arrange
 from courses.serializers import (
@@ -87,9 +95,9 @@ class CourseView(Revalidated):
         actions.do_update_course(course, **body.validated_data)
         return _page(request, course)
 
-    @extend_schema(operation_id="delete_course", responses={204: None} | refusals(CourseSold))
+    @extend_schema(operation_id="delete_course", responses={204: None} | refusals(CourseSold, CourseBundled))
     def delete(self, request: Request, slug: str) -> Response:
-        """Erases a course that nobody ever had; 409 `course_sold` otherwise."""
+        """Erases a course that nobody ever had; 409 `course_sold` otherwise, `course_bundled` while a bundle has it."""
         actions.do_delete_course(queries.find_managed_course(request.user, slug))
         return Response(status=204)
 

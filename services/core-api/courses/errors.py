@@ -40,6 +40,16 @@ class CourseSold(Conflict):
     )
 
 
+class CourseBundled(Conflict):
+    code, title = "course_bundled", "Course in a bundle"
+
+    def __init__(self, bundles: list[str]) -> None:
+        super().__init__(
+            f"These bundles are sold with this course: {', '.join(bundles)}. Have it taken out of them first: else they would "
+            "cost the same without it."
+        )
+
+
 class LessonHad(Conflict):
     code, title = "lesson_had", "Lesson in use"
     detail = (

@@ -11,6 +11,7 @@ from audit.models import Event
 from courses.models import Course, Tag
 from media.models import VideoAsset
 from support.models import Agent, Category, Skill
+from tests import books
 from tests.admin_pages import act as confirm
 from tests.factories import grant, lessons_of, make_course, make_lesson, make_package
 
@@ -168,6 +169,15 @@ def test_what_people_have_is_not_deleted_here_either(admin, alice):
         path = reverse(f"admin:courses_{page}_delete", args=[row.pk])
         assert admin.post(path, {"post": "yes"}).status_code == 302
         assert not type(row).objects.filter(pk=row.pk).exists()
+
+
+def test_a_course_is_not_deleted_out_of_a_bundle_here_either(admin):
+    course = make_course()
+    books.bundle("oven", 60, "baking")
+    path = reverse("admin:courses_course_delete", args=[course.pk])
+    assert admin.get(path).context["protected"] == ["The bundle is sold with it: Oven"]
+    assert admin.post(path, {"post": "yes"}).status_code == 200
+    assert Course.objects.filter(pk=course.pk).exists()
 
 
 def test_instructors_with_access_to_the_admin_site_see_their_own(ines, client, root):

@@ -12,6 +12,7 @@ from courses.actions import do_add_lesson, do_delete_course, do_delete_lesson, d
 from courses.errors import CourseSold, LessonHad
 from courses.models import Category, Course, Lesson, Section, Tag
 from learning.models import Enrolment
+from tests import books
 from tests.factories import grant, lessons_of, make_course, make_lesson, make_package
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -163,6 +164,19 @@ def test_a_sold_course_is_withdrawn_not_deleted(author, api, ines, alice, bob):
     assert api.as_(alice).get("/api/v1/courses/baking/").status_code == 200
     assert api.as_(bob).get("/api/v1/courses/baking/").status_code == 404
     assert author.post("/api/v1/courses/baking/publish/").json()["status"] == "published"
+
+
+def test_a_course_is_not_deleted_out_of_a_bundle_that_would_cost_the_same_without_it(author, api, ines):
+    for slug in ("baking", "cakes"):
+        make_course(slug, instructor=ines)
+    bundle = books.bundle("oven", 60, "baking", "cakes")
+    assert author.post("/api/v1/courses/cakes/unpublish/").status_code == 200
+    refused = author.delete("/api/v1/courses/cakes/")
+    assert (refused.status_code, refused.json()["code"]) == (409, "course_bundled")
+    assert "oven" in refused.json()["detail"]
+    assert api.get("/api/v1/bundles/oven/").status_code == 404
+    bundle.courses.remove(Course.objects.get(slug="cakes"))
+    assert author.delete("/api/v1/courses/cakes/").status_code == 204
 
 
 def test_an_unsold_course_is_deleted_with_all_its_parts(author, ines):
