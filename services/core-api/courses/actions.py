@@ -15,7 +15,7 @@ from accounts.models import User
 from config.problems import Invalid, NotFound
 from courses.completeness import field_gaps, gaps
 from courses.errors import CourseBundled, CourseIncomplete, CourseSold, LessonHad
-from courses.models import Course, Lesson, Section, Tag
+from courses.models import ONE_END, Course, Lesson, Section, Tag
 from learning.models import Enrolment
 
 Part = TypeVar("Part", Section, Lesson)
@@ -46,11 +46,14 @@ def _slugs(title: str) -> list[str]:
 
 
 def do_update_course(course: Course, *, tags: Iterable[Tag] | None = None, **fields: Any) -> None:
-    """Raises CourseIncomplete where a course on sale would lack what it needs to be."""
+    """Raises CourseIncomplete where a course on sale would lack what it needs to be, Invalid for two ends of access."""
     with transaction.atomic():
         course = hold(course)
         for name, value in fields.items():
             setattr(course, name, value)
+        # somebody else set the other one meanwhile
+        if course.access_days is not None and course.access_until is not None:
+            raise Invalid(errors={"access_days": [ONE_END]})
         if course.status == Course.Status.PUBLISHED and (missing := field_gaps(course)):
             raise CourseIncomplete("The course is on sale and needs this: take it off sale first.", errors=missing)
         course.save(update_fields=fields.keys())

@@ -10,6 +10,8 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from config.problems import Invalid
+from courses.actions import do_update_course
 from courses.models import Course
 from learning.models import Enrolment
 from tests import books
@@ -46,6 +48,14 @@ def test_a_course_is_sold_until_a_day_and_not_after_it(api, alice, bob):
     Course.objects.update(access_until=timezone.now() - DAY)
     refused = books.buy(api.as_(bob), "baking")
     assert (refused.status_code, refused.json()["code"]) == (409, "access_over")
+
+
+def test_of_two_who_say_when_access_ends_at_once_one_is_told(ines):
+    course = make_course(instructor=ines)
+    Course.objects.update(access_until=timezone.now() + DAY)
+    with pytest.raises(Invalid) as refused:
+        do_update_course(course, access_days=30)
+    assert list(refused.value.errors) == ["access_days"]
 
 
 def test_a_bundle_has_terms_of_its_own(api, alice):
