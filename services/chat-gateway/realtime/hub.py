@@ -209,10 +209,11 @@ class Hub:
             except OUTAGE:
                 await asyncio.sleep(RECHECK_AFTER)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._safely(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _safely(self, work: Coroutine[Any, Any, None]) -> None:
         try:

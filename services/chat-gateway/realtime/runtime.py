@@ -33,6 +33,7 @@ IDLE_EVERY = 300.0
 RESTART_AFTER = 1.0  # seconds
 DRAIN_RATE = 100  # sockets closed a second, so that they do not all come back at once
 DRAIN_WITHIN = 10.0  # seconds, however many they are
+FINISH_WITHIN = 5.0  # seconds more for what is being committed, as long as a statement may take
 
 log = structlog.get_logger()
 assign_waiting = database_sync_to_async(assignment.assign_waiting, thread_sensitive=False)
@@ -115,13 +116,19 @@ class Runtime:
         await mail_unread(self.hub.looking(), settings.MAIL_AFTER)
 
     async def drain(self) -> None:
-        """Not ready any more; closes every socket with 1012, many of them spread over some seconds."""
+        """Not ready any more; closes every socket with 1012, many of them spread over some seconds.
+
+        Each is closed once its commit is acknowledged. uvicorn, whose turn is next, waits for no such thing.
+        """
         self.draining = True
         sockets = self.hub.sockets()
         pause = min(1 / DRAIN_RATE, DRAIN_WITHIN / max(len(sockets), 1))
+        retiring = []
         for socket in sockets:
-            self.hub.spawn(socket.retire())
+            retiring.append(self.hub.spawn(socket.retire()))
             await asyncio.sleep(pause)
+        if retiring:
+            await asyncio.wait(retiring, timeout=FINISH_WITHIN)
 
 
 @contextlib.asynccontextmanager

@@ -19,7 +19,7 @@ from realtime.wire import HttpProtocol, WebSocketProtocol
 if TYPE_CHECKING:
     from realtime.runtime import Runtime
 
-STOP_WITHIN = 15  # seconds for what is under way, after the sockets were closed
+STOP_WITHIN = 10  # seconds for what is under way, after the sockets were closed; all together less than Compose waits
 YOUNG = 10_000  # objects that are looked through together; sockets leave no garbage that waits for that
 PING_EVERY = 20.0  # seconds; far below what proxies take for silence
 PING_WITHIN = 20.0  # seconds for the answer

@@ -67,8 +67,7 @@ class LiveSocket(AsyncWebsocketConsumer):
         self.timers: list[asyncio.TimerHandle] = []
         self.limit = FrameLimit()
         self.inside = False  # let in, and known to the hub
-        self.busy = False  # with a frame
-        self.retiring = False  # to be closed with 1012 as soon as it is not busy
+        self.hearing = asyncio.Lock()  # held while a frame is dealt with
         self.code: int | None = None  # what it was closed with, by us
         self.scope, self.base_send = scope, send
         self.writable: asyncio.Event = scope["state"][WRITABLE]
@@ -187,15 +186,9 @@ class LiveSocket(AsyncWebsocketConsumer):
     # --- frames in
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if self.code is not None:
-            return
-        self.busy = True
-        try:
-            await self._hear(text_data)
-        finally:
-            self.busy = False
-        if self.retiring:
-            raise Shut(RESTARTING)
+        async with self.hearing:
+            if self.code is None:
+                await self._hear(text_data)
 
     async def _hear(self, text_data: str | None) -> None:
         wait = self.limit.take()
@@ -270,9 +263,8 @@ class LiveSocket(AsyncWebsocketConsumer):
                 await self.close(code)
 
     async def retire(self) -> None:
-        """The process stops. What is being committed is acknowledged before."""
-        self.retiring = True
-        if not self.busy:
+        """The process stops. What is being committed is acknowledged before, and nothing is begun after."""
+        async with self.hearing:
             await self.shut(RESTARTING)
 
     async def displace(self) -> None:

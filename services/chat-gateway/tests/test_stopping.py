@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from functools import partial
 from types import SimpleNamespace
 
 import httpx
+import psycopg
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from realtime.runtime import Runtime
+from tests.conftest import url
 from tests.crowd import joined
 from tests.server import wait_for
 from tests.sockets import Client, opened, talking
@@ -68,6 +71,25 @@ async def test_sigterm_under_load_loses_nothing_and_tells_everybody_to_come_back
     assert {m["client_id"]: m["seq"] for m in heard} == acknowledged  # what was being committed is acknowledged, too
 
 
+async def test_a_message_whose_commit_takes_long_is_acknowledged_before_the_process_goes(own_server, ticket, alice):
+    client = await talking(own_server, ticket["id"], alice)
+    with psycopg.connect(url("chat")) as holding:
+        holding.execute("SELECT FROM chat.ticket WHERE id = %s FOR UPDATE", [ticket["id"]])
+        await client.send(type="message", client_id="k", message="Wait for me")
+        await asyncio.to_thread(wait_for, partial(is_somebody_waiting_for, holding))
+        stopping = asyncio.create_task(asyncio.to_thread(own_server.stop))
+        await asyncio.to_thread(wait_for, lambda: httpx.get(f"{own_server.url}/readyz").status_code == 503)
+        holding.rollback()
+    assert (await client.next("ack"))["client_id"] == "k"
+    assert await client.closed() == 1012
+    await stopping
+
+
+def is_somebody_waiting_for(holding: psycopg.Connection) -> bool:
+    waiting = "SELECT FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
+    return holding.execute(waiting, [holding.info.backend_pid]).fetchone() is not None
+
+
 @pytest.mark.parametrize(("sockets", "pause"), [(73, 0.01), (5_000, 0.002)])
 async def test_sockets_are_closed_one_after_the_other_within_ten_seconds(sockets, pause, monkeypatch):
     happened: list[object] = []
@@ -79,7 +101,13 @@ async def test_sockets_are_closed_one_after_the_other_within_ten_seconds(sockets
         def retire(self):
             return "closed"
 
-    hub = SimpleNamespace(sockets=lambda: [Socket()] * sockets, spawn=happened.append)
+    def spawn(work):
+        happened.append(work)
+        return done
+
+    done = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    hub = SimpleNamespace(sockets=lambda: [Socket()] * sockets, spawn=spawn)
     monkeypatch.setattr("realtime.runtime.asyncio.sleep", noting)
     runtime = SimpleNamespace(hub=hub, draining=False)
     await Runtime.drain(runtime)
