@@ -207,15 +207,16 @@ class LiveSocket(AsyncWebsocketConsumer):
         except frames.BadFrame as error:
             await self.tell(frames.error("malformed", str(error)))
         except OUTAGE:
-            if not self.inside:
-                raise
             await self.tell(frames.error("unavailable", "Not possible now. Send it again shortly."))
 
     async def _typed(self, frame: frames.Incoming) -> None:
         if not self.inside:
             if not isinstance(frame, frames.Auth):
                 raise Shut(NOT_AUTHENTICATED)
-            await self._admit(await self._verified(frame.token))
+            try:
+                await self._admit(await self._verified(frame.token))
+            except OUTAGE as error:  # also half-way in, with its token's end not watched yet
+                raise Shut(TRY_LATER) from error
             return
         match frame:
             case frames.Refresh() | frames.Auth():

@@ -180,6 +180,32 @@ async def test_while_the_database_is_away_nothing_is_acknowledged_and_nothing_is
     await asyncio.to_thread(wait_for, lambda: httpx.get(f"{server.url}/readyz").status_code == 200)
 
 
+AWAY_WHEN_HALF_IN = """
+import psycopg
+from realtime.runtime import Runtime
+person = Runtime.person
+async def person_once(self, claims, *, arriving=False):
+    if not arriving:
+        raise psycopg.OperationalError("away")
+    return await person(self, claims, arriving=arriving)
+Runtime.person = person_once
+"""
+
+
+async def test_who_is_half_in_when_the_database_goes_is_closed_whichever_way_they_brought_their_token(
+    world, ticket, alice
+):
+    server = ChatServer(AWAY_WHEN_HALF_IN).start()
+    try:
+        by_frame = await opened(server.chat(ticket["id"]), "chat.v1")
+        await by_frame.send(type="auth", token=alice.token())
+        assert await by_frame.closed() == 1013  # not left inside, with nobody watching the token's end
+        assert await (await opened(server.chat(ticket["id"], f"?token={alice.token()}"), "chat.v1")).closed() == 1013
+    finally:
+        await sockets.close_all()
+        server.stop(9)
+
+
 async def test_hints_that_nobody_hears_cost_latency_only(own_server, world, ticket, alice):
     """Another way in than this process: nobody is told, the sweep finds it."""
     from tickets import actions, people
