@@ -175,9 +175,7 @@ class LiveSocket(AsyncWebsocketConsumer):
         await self.begin()
 
     def _gone(self) -> None:
-        for timer in self.timers:
-            timer.cancel()
-        self.timers.clear()
+        self._stop_timers()
         if self.inside:
             self.leave()
             self.runtime.hub.leave(self)
@@ -213,6 +211,7 @@ class LiveSocket(AsyncWebsocketConsumer):
         if not self.inside:
             if not isinstance(frame, frames.Auth):
                 raise Shut(NOT_AUTHENTICATED)
+            self._stop_timers()  # they came in time; a database that is slow is no fault of their token
             try:
                 await self._admit(await self._verified(frame.token))
             except OUTAGE as error:  # also half-way in, with its token's end not watched yet
@@ -294,11 +293,14 @@ class LiveSocket(AsyncWebsocketConsumer):
 
     # --- time
 
-    def _watch_expiry(self) -> None:
-        """Replaces the timers of an older token."""
+    def _stop_timers(self) -> None:
         for timer in self.timers:
             timer.cancel()
         self.timers.clear()
+
+    def _watch_expiry(self) -> None:
+        """Replaces the timers of an older token."""
+        self._stop_timers()
         left = self.claims.expires_at - time.time()
         if self.shaken.typed:
             self._later(max(left - WARN_BEFORE, 0), self._warn_of_expiry)

@@ -41,6 +41,16 @@ async def test_who_brings_no_token_in_time_is_closed(quick, ticket):
     assert await client.closed() == 4401
 
 
+async def test_who_brings_a_good_token_in_time_is_let_in_however_long_the_database_takes(quick, world, ticket, alice):
+    client = await opened(quick.chat(ticket["id"]), "chat.v1")
+    with world.connection.transaction():
+        world.connection.execute("LOCK TABLE core.principal IN ACCESS EXCLUSIVE MODE")
+        await client.send(type="auth", token=alice.token())
+        await client.send(type="hello")
+        await asyncio.sleep(1)  # longer than whoever brings no token has
+    assert (await client.next())["type"] == "welcome"
+
+
 async def test_a_token_that_ends_is_announced_then_the_socket_is_closed(quick, ticket, alice):
     ends = int(time.time()) + 2
     client = await opened(quick.chat(ticket["id"], f"?token={alice.token(exp=ends)}"), "chat.v1")
