@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 import orjson
 import redis.asyncio
@@ -23,13 +24,19 @@ from redis.exceptions import RedisError
 
 from realtime.elsewhere import SocketNews
 from realtime.store import OUTAGE
-from tickets.events import Event, Signal, TicketEvent
+from tickets.events import SIGNALS, Event, Signal, TicketEvent
 
 CHANNEL = "lectern:chat:tickets"
 PROBE_AFTER = 15.0  # seconds of silence; then a ping has to be answered within as long
 RECONNECT_AFTER = 0.5  # seconds
 SEND_TIMEOUT = 2.0  # seconds
 MOST_SIGNALS = 10_000  # waiting to be sent, while Redis is slow
+
+# What a row of each kind consists of, in the order of its fields.
+IDS = (uuid.UUID, uuid.UUID | None)
+EVENT = (uuid.UUID, int, bool, int)
+SIGNAL = (str, uuid.UUID, uuid.UUID, str, int)
+SOCKET = (uuid.UUID, uuid.UUID, str, uuid.UUID | None, int, bool)
 
 log = structlog.get_logger()
 
@@ -48,14 +55,20 @@ def encode(
 
 
 def decode(data: bytes) -> list[Event | SocketNews]:
+    """Raises ValueError, TypeError or AttributeError for what is no message of this version's."""
     _origin, events, signals, sockets = orjson.loads(data)
-    found: list[Event | SocketNews] = [TicketEvent(uuid.UUID(ticket), *rest) for ticket, *rest in events]
-    found += [Signal(kind, uuid.UUID(ticket), uuid.UUID(user), *rest) for kind, ticket, user, *rest in signals]
-    for socket, user, username, ticket, *rest in sockets:
-        found.append(
-            SocketNews(uuid.UUID(socket), uuid.UUID(user), username, uuid.UUID(ticket) if ticket else None, *rest)
-        )
+    found: list[Event | SocketNews] = [TicketEvent(*_checked(EVENT, row)) for row in events]
+    found += [Signal(*_checked(SIGNAL, [kind, *rest])) for kind, *rest in signals if kind in SIGNALS]
+    found += [SocketNews(*_checked(SOCKET, row)) for row in sockets]
     return found
+
+
+def _checked(shape: tuple[Any, ...], row: list[Any]) -> list[Any]:
+    """A row's values, ids read: whatever is kept or told to people has to be what it is taken for."""
+    values = [uuid.UUID(value) if kind in IDS and value else value for kind, value in zip(shape, row, strict=True)]
+    if not all(map(isinstance, values, shape)):
+        raise TypeError("not the types of this version")
+    return values
 
 
 class Hints:
@@ -135,9 +148,16 @@ class Hints:
                     self._heard(message["data"])
 
     def _heard(self, data: bytes) -> None:
-        if not data.startswith(self._own):
-            for event in decode(data):
-                self._on_hint(event)
+        if data.startswith(self._own):
+            return
+        try:
+            heard = decode(data)
+        except (ValueError, TypeError, AttributeError) as error:
+            # Another version's, or nobody's: what it was about, the sweep finds.
+            log.warning("hint_not_understood", exc_info=error)
+            return
+        for event in heard:
+            self._on_hint(event)
 
     def _client(self, timeout: float | None) -> redis.asyncio.Redis:
         """`timeout` for reads; said explicitly, since redis-py's default drops idle subscriptions from version 8 on."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
 import uuid
 from collections.abc import Iterator
 
 import pytest
+import redis
 
 from deploy.embedded.redis import find_program
 from realtime.elsewhere import Elsewhere, SocketNews
+from realtime.hints import CHANNEL, Hints
 from tests.server import ChatServer
 from tests.sockets import Client, opened, talking
+from tickets.events import TicketEvent
 
 SHORT = "from realtime import elsewhere, runtime; elsewhere.LEASE = 2.5; runtime.SWEEP_EVERY = 0.1"
 needs_redis = pytest.mark.skipif(find_program() is None, reason="no Redis here")
@@ -74,6 +80,59 @@ async def test_five_sockets_of_a_person_are_counted_in_all_processes(server, nea
     assert all([await answers(client) for client in mine])
     await of_alice(near)
     assert await mine[0].closed() == 4429
+
+
+TICKET, ALICE, SOCKET = (str(uuid.uuid4()) for _ in range(3))
+UNDERSTOOD = [
+    "x",
+    [[TICKET, 7, True, 0]],
+    [["typing", TICKET, ALICE, "alice", True]],
+    [[SOCKET, ALICE, "alice", TICKET, 1, True]],
+]
+
+
+def changed(part: int, place: int, value: object) -> list[object]:
+    """UNDERSTOOD, with another value at one place of one of its rows."""
+    message = json.loads(json.dumps(UNDERSTOOD))
+    message[part][0][place] = value
+    return message
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        "nonsense",
+        [],
+        UNDERSTOOD[:3],
+        ["x", [7], [], []],
+        ["x", [[]], [], []],
+        ["x", [], [[]], []],
+        changed(1, 0, "no id"),
+        changed(1, 0, 5),
+        changed(1, 1, "7"),
+        changed(2, 4, None),
+        changed(3, 4, "late"),
+        changed(3, 5, 1),
+    ],
+)
+async def test_what_another_version_or_nobody_says_on_redis_is_not_listened_to(strange):
+    heard: list[object] = []
+    listener = Hints("redis://127.0.0.1", heard.append, lambda: asyncio.sleep(0))
+    listener._heard(json.dumps(strange).encode())
+    assert heard == []
+    listener._heard(json.dumps(changed(2, 0, "shout")).encode())  # another version's signal: the rest is understood
+    assert [type(each) for each in heard] == [TicketEvent, SocketNews]
+    listener._heard(json.dumps(UNDERSTOOD).encode())
+    assert len(heard) == 5
+
+
+@needs_redis
+async def test_garbage_on_redis_delays_nobody(server, near, ticket, alice, bob):
+    a, b = await talking(server, ticket["id"], alice), await talking(near, ticket["id"], bob, None)
+    with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
+        client.publish(CHANNEL, b"garbage")
+    await a.send(type="typing")  # a signal, which is told once or never
+    assert (await b.next("typing"))["username"] == alice.username
 
 
 def test_a_socket_elsewhere_is_there_until_it_closes_or_is_told_of_no_more():

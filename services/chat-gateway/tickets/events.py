@@ -31,12 +31,15 @@ class TicketEvent:
         )
 
 
+SIGNALS = ("typing", "presence", "read", "who")
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """Told to those who look at the ticket now, and to nobody later; it may be lost.
 
-    `kind`: `typing`, `presence` (`value`: whether they are there), `read` (`value`: up to which message), or `who`, which
-    asks other processes which sockets they have there.
+    `kind`, one of SIGNALS: `typing`, `presence` (`value`: whether they are there), `read` (`value`: up to which message), or
+    `who`, which asks other processes which sockets they have there.
     """
 
     kind: str
