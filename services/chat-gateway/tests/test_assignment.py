@@ -121,6 +121,16 @@ def test_claiming_takes_a_waiting_ticket_and_shows_presence(call, world, alice, 
     assert call(carol, "POST", f"/tickets/{ticket['id']}/claim/").json()["code"] == "ticket_closed"
 
 
+def test_claiming_does_not_bring_back_who_was_online_days_ago(call, alice, bob, ticket, category):
+    AgentStatus.objects.create(user_id=bob.id, status="online", lease_until=Now() - timedelta(days=3))
+    other = open_ticket(call, alice, category)
+    assert call(bob, "POST", f"/tickets/{ticket['id']}/claim/").json()["assignee"] == bob.username
+    assignment.assign_waiting()
+    assert look(call, alice, other)["state"] == "queued"  # it would wait for two minutes at a desk where nobody sits
+    me = call(bob, "GET", "/agents/me/").json()
+    assert (me["status"], me["open_tickets"]) == ("away", 1)
+
+
 def test_a_transfer_to_an_agent_needs_one_who_is_there_and_has_room(call, world, alice, bob, ticket, category):
     carol = world.agent("carol", category[0], capacity=1)
     outsider = world.agent("dave", world.category()[0])

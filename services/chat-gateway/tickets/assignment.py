@@ -165,7 +165,7 @@ def keep_present(user: uuid.UUID) -> None:
             """
             INSERT INTO chat.agent_status AS known (user_id, status, lease_until) VALUES (%s, 'away', now() + %s::interval)
             ON CONFLICT (user_id) DO UPDATE SET lease_until = excluded.lease_until,
-               status = CASE WHEN known.status = 'offline' THEN 'away' ELSE known.status END
+               status = CASE WHEN known.status = 'offline' OR known.lease_until <= now() THEN 'away' ELSE known.status END
             """,
             [user, str(LEASE)],
         )
