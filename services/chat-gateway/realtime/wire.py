@@ -10,6 +10,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.protocol import State
 
 TOGETHER = 64 * 1024  # bytes that may gather before they leave
+LINGER = 10.0  # seconds that somebody has, after the end, to read what was sent before
 WRITABLE = "lectern.writable"  # in the scope's state: an Event that is set while sending waits for nobody
 
 
@@ -36,8 +37,11 @@ class Gathered:
             self._flush()
 
     def close(self) -> None:
+        """Whoever does not read is not waited for: their kernel would keep the connection, and what it holds here, for ever."""
         self._flush()
         self._transport.close()
+        if self._transport.get_write_buffer_size():
+            self._loop.call_later(LINGER, self._transport.abort)
 
     def _flush(self) -> None:
         if self._waiting and not self._transport.is_closing():

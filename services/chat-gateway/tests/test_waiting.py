@@ -10,16 +10,16 @@ import psutil
 import pytest
 
 from tests import sockets
-from tests.crowd import PING, joined, masked
-from tests.server import BY_EVENTS_ALONE, ChatServer
+from tests.crowd import CLOSE, PING, joined, masked
+from tests.server import BY_EVENTS_ALONE, ChatServer, wait_for
 from tests.sockets import opened, talking
 from tests.test_crowds import fill
 
 # The longest of them is 1 s instead of 20 s (WebSocket pings) and 15 s (Redis): 6 s of silence outlast any two of them.
 SHORTENED = """
-from realtime import hints, sockets
+from realtime import hints, sockets, wire
 sockets.AUTH_WITHIN, sockets.SEND_WITHIN, sockets.WARN_BEFORE, sockets.GRACE_AFTER = 0.5, 1.0, 4.0, 1.0
-serve.PING_EVERY = serve.PING_WITHIN = hints.PROBE_AFTER = 1.0
+serve.PING_EVERY = serve.PING_WITHIN = hints.PROBE_AFTER = wire.LINGER = 1.0
 """
 
 
@@ -98,3 +98,19 @@ async def test_who_pings_without_reading_takes_no_memory(quick, ticket, alice):
         await asyncio.wait([asyncio.create_task(stalled.writer.drain())], timeout=0.5)
     assert psutil.Process(quick.pid).memory_info().rss - before < 8 * 1024 * 1024
     stalled.vanish()
+
+
+@pytest.mark.parametrize(
+    "last", [masked(CLOSE, b""), masked(1, b"x" * 17_000)], ids=["a good-bye", "too large a frame"]
+)
+async def test_who_ends_without_reading_leaves_no_connection_behind(quick, ticket, alice, last):
+    fill(ticket["id"], alice, 5_000, "x" * 4_000)
+    stalled = await joined(quick.address, ticket["id"], alice.token(), since=0)
+    port = stalled.writer.get_extra_info("sockname")[1]
+    await asyncio.sleep(0.5)  # the point is not to read: until the connection takes no more
+    stalled.writer.write(last)
+
+    def is_gone() -> bool:
+        return port not in {each.raddr.port for each in psutil.Process(quick.pid).net_connections() if each.raddr}
+
+    await asyncio.to_thread(wait_for, is_gone, seconds=20)

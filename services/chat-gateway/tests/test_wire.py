@@ -19,6 +19,8 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         self.written: list[bytes] = []
         self.closed = False
+        self.unread = 0  # bytes that the other side has not taken
+        self.aborted = asyncio.Event()
 
     def write(self, data) -> None:
         assert not self.closed
@@ -27,7 +29,12 @@ class Wire(asyncio.Transport):
     def close(self) -> None:
         self.closed = True
 
-    abort = close
+    def abort(self) -> None:
+        self.closed = True
+        self.aborted.set()
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
 
     def is_closing(self) -> bool:
         return self.closed
@@ -61,3 +68,13 @@ async def test_what_was_written_leaves_before_a_close_and_not_after_an_abort():
         await asyncio.sleep(0)
     assert closed.written == [b"last"]
     assert aborted.written == []
+
+
+async def test_who_does_not_read_what_was_sent_is_not_waited_for_after_a_close(monkeypatch):
+    monkeypatch.setattr("realtime.wire.LINGER", 0.01)
+    reads, stalled = Wire(), Wire()
+    stalled.unread = 1
+    for wire in (reads, stalled):
+        Gathered(wire, asyncio.get_running_loop()).close()
+    await asyncio.wait_for(stalled.aborted.wait(), 10)
+    assert not reads.aborted.is_set()
