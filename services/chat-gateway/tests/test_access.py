@@ -89,13 +89,15 @@ def test_learners_may_not_do_what_agents_do(call, alice, ticket, bob):
     assert call(bob, "GET", "/agents/").status_code == 403  # a lead's
 
 
-def test_refusals_are_problems_whatever_was_wrong(call, alice):
+def test_refusals_are_problems_whatever_was_wrong(call, alice, bob):
     for answer, status, code in [
         (call(alice, "DELETE", "/tickets/"), 405, "method_not_allowed"),
         (call(alice, "POST", "/tickets/", b"{"), 400, "malformed"),
+        (call(alice, "POST", "/tickets/", b"[" * 20_000), 400, "malformed"),
         (call(alice, "GET", "/nothing/"), 404, "not_found"),
         (call(alice, "GET", "/tickets/42/"), 404, "not_found"),
         (call(alice, "POST", "/tickets/", b"[]"), 422, "invalid"),
+        (call(bob, "PUT", "/agents/me/", {"status": "\ud83d"}), 422, "invalid"),
     ]:
         assert (answer.status_code, answer.json()["code"]) == (status, code)
         assert answer.headers["Content-Type"] == "application/problem+json"

@@ -213,7 +213,12 @@ def flat(detail: Any, name: str = "") -> dict[str, list[str]]:
             found |= flat(inner, f"{name}.{key}" if name else str(key))
         return found
     texts = detail if isinstance(detail, list) else [detail]
-    return {name or "body": [str(text) for text in texts]}
+    return {name or "body": [_encodable(str(text)) for text in texts]}
+
+
+def _encodable(text: str) -> str:
+    """Messages quote what was sent, which may hold lone surrogates: JSON can carry those, UTF-8 cannot."""
+    return text.encode(errors="replace").decode()
 
 
 def as_response(problem: Problem) -> JsonResponse:

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponseBase, HttpResponseRedirect
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView, RetrieveAPIView
-from rest_framework.parsers import FormParser
+from rest_framework.parsers import FormParser, JSONParser
 from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,7 +21,6 @@ from config.openapi import refusals
 from config.permissions import Authenticated, Public, holds
 from config.problems import Forbidden, Invalid, Malformed, NotFound
 from config.requests import person, validated
-from config.strict_json import Parser
 from payments import actions, sandbox
 from payments.errors import (
     NothingToReverse,
@@ -147,7 +146,7 @@ class SandboxCheckout(APIView):
 
     permission_classes = [Public]
     authentication_classes = []
-    parser_classes = [Parser, FormParser]
+    parser_classes = [JSONParser, FormParser]
     renderer_classes = [JSONRenderer, TemplateHTMLRenderer]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

@@ -172,6 +172,11 @@ def test_a_form_where_json_is_due_is_malformed(api: Api) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
 
 
+def test_a_body_that_is_nested_too_deep_to_be_read_is_malformed(api: Api) -> None:
+    answer = api.post("/api/v1/auth/token/", data=b"[" * 20_000, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+
+
 @pytest.mark.parametrize(
     ("peer", "forwarded", "seen"),
     [
