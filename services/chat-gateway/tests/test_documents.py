@@ -54,6 +54,15 @@ def test_the_openapi_document_has_no_warnings():
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
+def test_the_document_says_how_to_send_a_token(call):
+    """Else Swagger UI has no button for it, and nothing here can be tried."""
+    document = call(None, "GET", "/openapi.json").json()
+    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    assert document["components"]["securitySchemes"] == {"Bearer": bearer}
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    assert all(operation["security"] == [{"Bearer": []}] for operation in operations)
+
+
 def test_lists_are_documented_as_pages(call):
     document = call(None, "GET", "/openapi.json").json()
     answer = document["paths"]["/chat/v1/tickets/"]["get"]["responses"]

@@ -52,7 +52,7 @@ class Schema(AutoSchema):
         return {"x-permission": needed(self.view)}
 
     def get_auth(self) -> list[dict[str, list[str]]]:
-        return [] if needed(self.view) == PUBLIC else [{"Bearer": []}]
+        return [] if needed(self.view) == PUBLIC else super().get_auth()  # which puts the scheme into the document, too
 
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix("/chat/v1/").partition("/")[0]]
