@@ -84,6 +84,11 @@ def test_a_superuser_who_rewrites_the_past_with_its_hashes_is_found(
     assert found.value.returncode == 1
 
 
+def test_a_folder_that_cannot_be_made_is_a_sentence(kept: Path) -> None:
+    with pytest.raises(CommandError, match="File exists"):
+        call_command("export_wallet_heads", kept)
+
+
 def test_the_nightly_job_writes_a_file(alice: User, settings, tmp_path: Path) -> None:
     settings.BOOKS_ROOT = tmp_path / "books"
     books.give(alice, 10)

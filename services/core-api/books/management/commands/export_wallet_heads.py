@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from books import heads
 from books.snapshot import one_snapshot
@@ -19,6 +19,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, folder: Path, **options: Any) -> None:
         key = heads.public_key()  # made, on first use, outside the snapshot
-        with one_snapshot():
-            file = heads.export(folder)
+        try:
+            with one_snapshot():
+                file = heads.export(folder)
+        except OSError as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(f"{file}\nKeep it, and the public key that checks it, elsewhere: {key}")
