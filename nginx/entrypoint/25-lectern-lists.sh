@@ -17,8 +17,9 @@ items() { # a comma-separated list, one item a line
 proxies=$(items "${LECTERN_TRUSTED_PROXIES:-}")
 origins=$(items "${LECTERN_ALLOWED_ORIGINS:-}" | sed -e 's:/$::' -e 's/^\(http:.*\):80$/\1/' -e 's/^\(https:.*\):443$/\1/')
 
+byte='(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])'
 for network in $proxies; do
-    echo "$network" | grep -Eqx '[0-9A-Fa-f.:]{2,}(/[0-9]{1,3})?' ||
+    echo "$network" | grep -Eqx "($byte\.){3}$byte(/([0-9]|[12][0-9]|3[0-2]))?|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]+(/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))?" ||
         refuse LECTERN_TRUSTED_PROXIES "$network" 'a comma-separated list of IP networks such as 10.0.0.0/8'
 done
 for origin in $origins; do

@@ -65,12 +65,15 @@ def http_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(value)
+    _ = parts.port  # raises ValueError where it is none
     return value
 
 
 def redis_url(value: str) -> str:
-    if value and urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+    parts = urlsplit(value)
+    if value and parts.scheme not in {"redis", "rediss", "unix"}:
         raise ValueError(value)
+    _ = parts.port  # raises ValueError where it is none
     return value
 
 

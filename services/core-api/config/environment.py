@@ -6,14 +6,18 @@ import os
 import secrets
 import sys
 import warnings
+from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
 import environ
+from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator
 
 EX_CONFIG = 78  # sysexits.h: configuration error
+ENGINES = ("django.db.backends.postgresql", "django.db.backends.sqlite3")
 
 
 def stop(name: str, problem: str, should_be: str) -> NoReturn:
@@ -134,11 +138,37 @@ class Environment:
         try:
             with warnings.catch_warnings(action="ignore"):  # the sentence below says it better
                 parsed: dict[str, Any] = environ.Env.db_url_config(url)
-            if not parsed.get("ENGINE") or not parsed.get("NAME"):
-                raise ValueError("no engine or name")
+            if parsed.get("ENGINE") not in ENGINES or not parsed.get("NAME"):
+                raise ValueError("no engine of ours, or no name")
         except (ValueError, KeyError, TypeError):
             stop(name, "is not a database URL", should_be)
         return parsed
+
+    def redis(self, name: str) -> str:
+        """A Redis URL; empty where there is none."""
+        should_be = "a Redis URL, redis://:password@host:6379/0"
+        url = self.text(name, should_be, "")
+        try:
+            parts = urlsplit(url)
+            valid = parts.scheme in {"redis", "rediss", "unix"} and (parts.port is None or parts.port > 0)
+        except ValueError:
+            valid = False
+        if url and not valid:
+            stop(name, "is not a Redis URL", should_be)
+        return url
+
+    def mailbox(self, name: str, should_be: str, default: str) -> str:
+        """`support@example.org`, or `Lectern <support@example.org>`."""
+        value = self.text(name, should_be, default)
+        try:
+            if value != default:
+                EmailValidator()(parseaddr(value)[1])
+            valid = value.isprintable()
+        except ValidationError:
+            valid = False
+        if not valid:
+            stop(name, f"is {value!r}", should_be)
+        return value
 
     def email(self, name: str, should_be: str) -> dict[str, Any]:
         """Django's EMAIL_… settings from a URL (`smtp://`, `smtp+tls://`, `smtp+ssl://`); empty where there is none."""

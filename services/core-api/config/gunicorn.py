@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import shutil
+import sys
 import tempfile
 from importlib import import_module
 from typing import Any
@@ -32,7 +33,11 @@ class JsonLogger(Logger):
         self.error_log.propagate = True
 
 
-bind = f"{os.environ.get('LECTERN_HOST') or '127.0.0.1'}:{os.environ.get('LECTERN_PORT_INTERNAL') or '8001'}"
+_port = os.environ.get("LECTERN_PORT_INTERNAL") or "8001"
+if not _port.isdecimal() or int(_port) > 65535:
+    sys.stderr.write("lectern: LECTERN_PORT_INTERNAL is malformed: it should be the port to listen on, 8001.\n")
+    raise SystemExit(78)  # sysexits.h: configuration error
+bind = f"{os.environ.get('LECTERN_HOST') or '127.0.0.1'}:{_port}"
 worker_class = "gthread"
 workers = 2
 threads = 4

@@ -137,7 +137,7 @@ else:
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-_redis = env.text("REDIS_URL", "redis://host:6379/0", "")
+_redis = env.redis("REDIS_URL")
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _redis}
     if _redis
@@ -196,7 +196,9 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
 )
 EMAIL_USE_TLS, EMAIL_USE_SSL = _email_url.get("EMAIL_USE_TLS", False), _email_url.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10  # seconds
-MAIL_FROM = env.text("SUPPORT_EMAIL", "the address that mail comes from", f"lectern@{_public.hostname}")
+MAIL_FROM = env.mailbox(
+    "SUPPORT_EMAIL", "the address that mail comes from, support@example.org", f"lectern@{_public.hostname}"
+)
 
 # --- Files -------------------------------------------------------------------------------------------------------
 _kept = BASE_DIR / ".lectern-dev"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from email.utils import parseaddr
 from smtplib import SMTPException
 
 import structlog
@@ -82,7 +83,7 @@ def _claim(mail_id: uuid.UUID) -> Mail | None:
 
 
 def _deliver(message: Mail) -> None:
-    host = settings.MAIL_FROM.rpartition("@")[2]
+    host = parseaddr(settings.MAIL_FROM)[1].rpartition("@")[2]
     headers = {"Message-ID": f"<{message.pk}@{host}>", "Auto-Submitted": "auto-generated"} | unsubscribing.headers(
         message
     )

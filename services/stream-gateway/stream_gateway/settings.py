@@ -29,6 +29,7 @@ def _database_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("postgres", "postgresql") or not parts.hostname or not parts.path.strip("/"):
         raise ValueError
+    _ = parts.port  # raises ValueError where it is none
     return value
 
 
@@ -36,6 +37,7 @@ def _http_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError
+    _ = parts.port  # raises ValueError where it is none
     return value
 
 
@@ -62,6 +64,10 @@ def _file(value: Path) -> Path:
 
 def _network(value: str) -> str:
     return str(ipaddress.ip_network(value))
+
+
+def _small(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _split(value: object) -> object:
@@ -233,7 +239,7 @@ class Settings(Environment):
         validation_alias="LECTERN_ERASURE_SWEEP",
         description="a number of seconds, how often to look for erased people whose notification was lost",
     )
-    log_level: Literal["debug", "info", "warning"] = Field(
+    log_level: Annotated[Literal["debug", "info", "warning"], BeforeValidator(_small)] = Field(
         "info", validation_alias="LECTERN_LOG_LEVEL", description='"debug", "info" or "warning"'
     )
     host: str = Field("127.0.0.1", validation_alias="LECTERN_HOST", description="the address to listen on, 0.0.0.0")

@@ -57,7 +57,9 @@ def run(command: str, **changes: str | None) -> subprocess.CompletedProcess[str]
         ("DATABASE_URL", "", "DATABASE_URL is missing"),
         ("DATABASE_URL", "mysql://stream:secret@host/db", "DATABASE_URL is malformed: it should be a PostgreSQL URL"),
         ("DATABASE_URL", "postgres://stream:secret@host", "DATABASE_URL is malformed"),
+        ("DATABASE_URL", "postgres://stream:secret@host:many/db", "DATABASE_URL is malformed"),
         ("LECTERN_PUBLIC_URL", None, "LECTERN_PUBLIC_URL is missing"),
+        ("LECTERN_PUBLIC_URL", "https://lectern.example:many", "LECTERN_PUBLIC_URL is malformed"),
         ("LECTERN_PUBLIC_URL", "lectern.example", "LECTERN_PUBLIC_URL is malformed"),
         ("LECTERN_PUBLIC_URL", "https://lectern.example/courses", "LECTERN_PUBLIC_URL is malformed"),
         ("LECTERN_JWKS_URL", None, "LECTERN_JWKS_URL is missing"),
@@ -117,6 +119,14 @@ def test_it_stops_within_a_second_with_status_78(command: str) -> None:
     assert done.stdout == ""
     used = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
     assert used < 1  # seconds of the processor: it waits for nothing, and the machine may be busy
+
+
+def test_a_log_level_may_be_in_capitals_as_for_the_other_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    from stream_gateway.settings import Settings
+
+    for each, good in environment(LECTERN_LOG_LEVEL="INFO").items():
+        monkeypatch.setenv(each, good)
+    assert Settings.read().log_level == "info"
 
 
 def test_a_secret_in_a_file(tmp_path: Path, databases: Databases) -> None:

@@ -76,6 +76,10 @@ def test_both_ways_render_the_same(tmp_path: Path) -> None:
         ("LECTERN_TRUSTED_PROXIES", "10.0.0.0/8,nginx"),
         ("LECTERN_TRUSTED_PROXIES", "10.0.0.0/8;"),
         ("LECTERN_TRUSTED_PROXIES", "*"),
+        ("LECTERN_TRUSTED_PROXIES", "cafe"),
+        ("LECTERN_TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("LECTERN_TRUSTED_PROXIES", "10.0.0.300"),
+        ("LECTERN_TRUSTED_PROXIES", "2001:db8::/129"),
         ("LECTERN_ALLOWED_ORIGINS", "*"),
         ("LECTERN_ALLOWED_ORIGINS", "app.example.org"),
         ("LECTERN_ALLOWED_ORIGINS", 'https://app.example.org"'),
@@ -94,7 +98,7 @@ def test_a_malformed_list_stops_the_start_by_its_name(tmp_path: Path, name: str,
 
 def test_the_lists_are_written_as_nginx_reads_them(tmp_path: Path) -> None:
     lists = {
-        "LECTERN_TRUSTED_PROXIES": " 10.0.0.0/8,,\t2001:db8::/32 ",
+        "LECTERN_TRUSTED_PROXIES": " 10.0.0.0/8,,\t2001:db8::/32,::ffff:10.9.8.7 ",
         "LECTERN_ALLOWED_ORIGINS": "https://app.example.org:443/, http://[::1]:5173",
     }
     nginx.render(tmp_path, VARIABLES | lists)
@@ -102,8 +106,10 @@ def test_the_lists_are_written_as_nginx_reads_them(tmp_path: Path) -> None:
     assert [line for line in written if "10." in line or "2001" in line or "://" in line] == [
         "set_real_ip_from 10.0.0.0/8;",
         "set_real_ip_from 2001:db8::/32;",
+        "set_real_ip_from ::ffff:10.9.8.7;",
         "    10.0.0.0/8 1;",
         "    2001:db8::/32 1;",
+        "    ::ffff:10.9.8.7 1;",
         '    "https://app.example.org" $http_origin;',
         '    "http://[::1]:5173" $http_origin;',
     ]

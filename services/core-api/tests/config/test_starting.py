@@ -30,6 +30,15 @@ def start(*command: str, tmp_path: Path | None = None, **changes: str | None) ->
     [
         ("DATABASE_URL", None, "DATABASE_URL is missing: it should be a PostgreSQL URL, postgres://user:password@"),
         ("DATABASE_URL", "elephants", "DATABASE_URL is not a database URL: it should be a PostgreSQL URL"),
+        (
+            "DATABASE_URL",
+            "mysql://core:pw@host/lectern",
+            "DATABASE_URL is not a database URL: it should be a PostgreSQL",
+        ),
+        ("REDIS_URL", "redis", "REDIS_URL is not a Redis URL: it should be a Redis URL, redis://:password@host:6379/0"),
+        ("REDIS_URL", "redis://host:many/0", "REDIS_URL is not a Redis URL"),
+        ("SUPPORT_EMAIL", "support", "SUPPORT_EMAIL is 'support': it should be the address that mail comes from, su"),
+        ("SUPPORT_EMAIL", "a@example.org\nBcc: b@example.org", "SUPPORT_EMAIL is 'a@example.org\\nBcc: b@example.org'"),
         ("DJANGO_SECRET_KEY", None, "DJANGO_SECRET_KEY is missing: it should be a long random text"),
         ("DJANGO_SECRET_KEY", "short", "DJANGO_SECRET_KEY is too short: it should be at least 32 characters"),
         ("DJANGO_DEBUG", "maybe", "DJANGO_DEBUG is 'maybe': it should be 1 or 0"),
@@ -83,6 +92,13 @@ def test_every_way_of_starting_exits_with_78() -> None:
         assert (command, done.returncode) == (command, 78)
         assert "lectern: DJANGO_SECRET_KEY is missing" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("port", ["eighty", "70000"])
+def test_a_wrong_port_is_named(port: str) -> None:
+    done = start("-m", "gunicorn", "config.wsgi:application", "-c", "config/gunicorn.py", LECTERN_PORT_INTERNAL=port)
+    assert (done.returncode, done.stderr.count("\n")) == (78, 1)
+    assert done.stderr.startswith("lectern: LECTERN_PORT_INTERNAL is malformed: it should be the port to listen on")
 
 
 def test_a_secret_may_be_a_file(tmp_path: Path) -> None:

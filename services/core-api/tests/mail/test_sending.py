@@ -60,6 +60,13 @@ def test_it_is_sent_once_and_its_text_forgotten(alice: User, mail_server, mailou
     assert (message.status, message.text) == (Status.SENT, "")
 
 
+def test_the_sender_may_have_a_name(alice: User, mail_server, mailoutbox, settings) -> None:
+    settings.MAIL_FROM = "Lectern <support@example.org>"
+    message = queue(alice)
+    send(message.pk)
+    assert mailoutbox[0].extra_headers["Message-ID"] == f"<{message.pk}@example.org>"
+
+
 def test_two_workers_at_once_send_it_once(alice: User, mail_server, mailoutbox) -> None:
     message = queue(alice)
     deliver = EmailMessage.send
