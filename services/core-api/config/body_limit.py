@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from django.http import HttpRequest, HttpResponse
 
-from config.problems import TooLarge, respond
+from config.problems import TooLarge, answer
 
 MAX_BODY = 1024 * 1024  # bytes, kept in memory
 MAX_FILE = 101 * 1024 * 1024  # bytes: a file of at most 100 MiB, in a form or by itself, spooled to disk
@@ -23,7 +23,7 @@ class BodyLimitMiddleware:
         declared = request.META.get("CONTENT_LENGTH") or "0"
         limit = MAX_BODY if (request.content_type or "") in IN_MEMORY else MAX_FILE
         if declared.isdecimal() and int(declared) > limit:
-            return respond(TooLarge(f"The body is larger than the {limit // 2**20} MiB that are accepted."))
+            return answer(request, TooLarge(f"The body is larger than the {limit // 2**20} MiB that are accepted."))
         response = self.get_response(request)
         _read_what_is_left(request)
         return response

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
 
 QUIET_PATHS = ("/healthz", "/readyz", "/metrics")
 log = structlog.get_logger("lectern.requests")
@@ -69,13 +70,20 @@ class RequestLogMiddleware:
         started = time.perf_counter()
         response = self.get_response(request)
         if request.path not in QUIET_PATHS:
-            user = getattr(request, "user", None)
             log.info(
                 "request",
                 method=request.method,
                 path=request.path,
                 status=response.status_code,
                 duration_ms=round((time.perf_counter() - started) * 1000, 1),
-                user=str(user.pk) if user is not None and user.is_authenticated else None,
+                user=_who_asked(request),
             )
         return response
+
+
+def _who_asked(request: HttpRequest) -> str | None:
+    """The id of the person, if the view wanted to know: looking them up now would spoil the answer where the database is away."""
+    user = getattr(request, "user", None)
+    if user is None or (isinstance(user, SimpleLazyObject) and not hasattr(request, "_cached_user")):
+        return None
+    return str(user.pk) if user.is_authenticated else None

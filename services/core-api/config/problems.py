@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import DisallowedHost, PermissionDenied
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
@@ -151,20 +154,42 @@ def respond(problem: Problem) -> JsonResponse:
     return JsonResponse(problem.body(), status=problem.status, headers=_headers(problem), content_type=CONTENT_TYPE)
 
 
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
-    return respond(Malformed("The request is malformed, or for a host name that is not served here."))
+def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """The same as a page, for who came by a browser's address bar, link or form: only those ask for HTML by name."""
+    if "text/html" not in request.headers.get("Accept", ""):
+        return respond(problem)
+    shown = {"problem": problem, "home": "/admin/" if request.path.startswith("/admin/") else "/"}
+    # Without the request: what a page else knows about it stands in the database, which may be what is away.
+    page = render_to_string("problem.html", shown)
+    return HttpResponse(page, status=problem.status, headers={"Cache-Control": "no-store", **_headers(problem)})
 
 
-def forbidden(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
-    return respond(Forbidden())
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if isinstance(exception, DisallowedHost):
+        return answer(request, Malformed(f"No site of that name is served here: it is at {settings.PUBLIC_URL}."))
+    return answer(request, Malformed("The request is malformed."))
 
 
-def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
-    return respond(NotFound())
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return answer(request, Forbidden())
 
 
-def server_error(request: HttpRequest) -> JsonResponse:
-    return respond(InternalError())
+def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW."""
+    return answer(
+        request, Forbidden("The form is too old, or cookies are switched off. Open its page again, and send it anew.")
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return answer(request, NotFound())
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Called while the exception is handled: a database that is away is no fault of ours, also where no DRF view is."""
+    error = sys.exc_info()[1]
+    problem = as_problem(error) if isinstance(error, Exception) else None
+    return answer(request, problem or InternalError())
 
 
 def _headers(problem: Problem) -> dict[str, str]:

@@ -51,6 +51,7 @@ ALLOWED_HOSTS = [
 ]
 ALLOWED_ORIGINS = env.origins("LECTERN_ALLOWED_ORIGINS")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+CSRF_FAILURE_VIEW = "config.problems.form_refused"
 TRUSTED_PROXIES = env.networks("LECTERN_TRUSTED_PROXIES")
 
 # --- Applications ------------------------------------------------------------------------------------------------

@@ -120,6 +120,39 @@ def test_what_cannot_be_read_gets_a_problem_too(front, request_bytes: bytes, sta
     assert problem(body)["code"] == code
 
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "says"),
+    [
+        ("GET", "/nothing", 404, "There is nothing here, or it is not yours to see."),
+        ("GET", "/static/nothing.css", 404, "There is nothing here"),
+        ("POST", "/admin/login/", 413, "larger than what is accepted"),
+        ("GET", "/certificates/x-y-z/", 503, "A part that this needs is not reachable."),
+        ("POST", "/account/unsubscribe/", 503, "Try again shortly."),
+    ],
+)
+def test_people_get_a_page_where_an_app_gets_a_problem(
+    make_front: Callable[..., Any], method: str, path: str, status: int, says: str
+) -> None:
+    from deploy.embedded.postgres import free_port
+
+    front = make_front(LECTERN_CORE_UPSTREAM=f"127.0.0.1:{free_port()}")
+    body = b"x" * 11_000_000 if status == 413 else None
+    page = front.client.request(method, path, headers=BROWSER, content=body)
+    assert (page.status_code, page.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+    assert says in page.text
+    assert page.headers["Cache-Control"] == "no-store"
+    assert ("Retry-After" in page.headers) == (status == 503)
+    assert {name: len(page.headers.get_list(name)) for name in SAFE} == dict.fromkeys(SAFE, 1)
+    assert "<script" not in page.text
+    assert "style=" not in page.text
+    refusal = front.client.request(method, path, headers={"Accept": "*/*"}, content=body)
+    assert (refusal.status_code, refusal.headers["Content-Type"]) == (status, "application/problem+json")
+    assert problem(refusal.content)["status"] == status
+
+
 # --- Limits ----------------------------------------------------------------------------------------------------------
 
 

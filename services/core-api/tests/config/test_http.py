@@ -110,6 +110,67 @@ def test_what_is_not_there_is_a_problem(db: None, path: str) -> None:
     assert (answer.status_code, answer["Content-Type"], answer.json()["code"]) == (404, PROBLEM, "not_found")
 
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+def both(client: Client, path: str, **asked: Any) -> tuple[int, str, str]:
+    """The status, what a person reads on the page, and the code that an app is told."""
+    page = client.get(path, headers={"accept": BROWSER} | asked)
+    told = client.get(path, headers={"accept": "*/*"} | asked)
+    assert (page["Content-Type"], told["Content-Type"]) == ("text/html; charset=utf-8", PROBLEM)
+    assert (page.status_code, page["Cache-Control"]) == (told.status_code, "no-store")
+    assert "default-src 'none'" in page["Content-Security-Policy"]
+    return page.status_code, page.content.decode(), told.json()["code"]
+
+
+def test_people_get_a_page_where_an_app_gets_a_problem(root: User, ines: User) -> None:
+    client = Client()
+    client.force_login(ines)
+    status, page, code = both(client, "/admin/nothing/")
+    assert (status, code) == (404, "not_found")
+    assert "There is nothing here" in page
+    assert 'href="/admin/"' in page
+    status, page, code = both(client, "/admin/accounts/user/")
+    assert (status, code) == (403, "permission_denied")
+    assert "You do not have the permission that this needs." in page
+    status, page, _ = both(client, "/account/nothing/")
+    assert status == 404
+    assert 'href="/"' in page
+    assert client.get("/api/v1/nothing/", headers={"accept": BROWSER})["Content-Type"] == PROBLEM
+
+
+def test_who_comes_by_another_name_is_told_the_address(db: None) -> None:
+    status, page, code = both(Client(), "/admin/login/", host="another.example.org")
+    assert (status, code) == (400, "malformed")
+    assert "it is at http://127.0.0.1:8000." in page
+
+
+def test_a_form_that_is_too_old_is_refused_in_words(root: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(root)
+    page = client.post("/admin/logout/", headers={"accept": BROWSER})
+    assert (page.status_code, page["Content-Type"]) == (403, "text/html; charset=utf-8")
+    assert "Open its page again, and send it anew." in page.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/certificates/AAAA-BBBB-CCCC/"])
+def test_without_the_database_pages_are_not_available_now(
+    root: User, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(root)
+
+    def fail(*_: object) -> None:
+        raise OperationalError("the connection is closed: a secret detail")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(connection, "cursor", fail)
+        status, page, code = both(client, path)
+    assert (status, code) == (503, "unavailable")
+    assert "Try again shortly." in page
+    assert "secret detail" not in page
+
+
 def test_a_wrong_method_is_a_problem(api: Api) -> None:
     answer = api.delete("/api/v1/auth/token/")
     assert (answer.status_code, answer["Content-Type"], answer.json()["code"]) == (405, PROBLEM, "method_not_allowed")
