@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts import actions, attempts, second_factor
+from accounts.errors import OneselfStays
 from accounts.models import User
 from audit.actions import record
 from audit.kinds import Kind
@@ -31,7 +32,9 @@ def may_manage(by: User, whose: User) -> bool:
 
 
 def do_deactivate(user: User, by: User, reason: str = "") -> bool:
-    """Ends every login of the person and lets nobody log in as them; False if it was so already."""
+    """Ends every login of the person and lets nobody log in as them; False if it was so already. Raises OneselfStays."""
+    if user == by:
+        raise OneselfStays
     with transaction.atomic():
         if not _lock(user).is_active:
             return False

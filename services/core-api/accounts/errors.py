@@ -64,3 +64,8 @@ class OtpEnrolmentRequired(Problem):
 class NoSetUp(Conflict):
     code, title = "no_setup", "Nothing to confirm"
     detail = "There is no authenticator app that waits for its first code. Begin anew."
+
+
+class OneselfStays(Conflict):
+    code, title = "oneself_stays", "Not oneself"
+    detail = "Nobody deactivates themselves. Have another admin do it, so that nobody locks everybody out."

@@ -69,9 +69,7 @@ def erase(user: User, by: User | None, *, forfeit_credit: bool, reason: str = ""
             return False
         check_may_be_erased(current)
         if (left := spendable(wallet)) and not forfeit_credit:
-            raise CreditLeft(
-                f"The wallet holds {left} credits. Spend them, or send forfeit_credit: true to give them up."
-            )
+            raise CreditLeft(f"The wallet holds {left} credits. Spend them, or give up what is left (forfeit_credit).")
         forfeited = do_close(wallet, current, by)
         _do_erase(current)
         record(Kind.ERASED, actor=by, subject=current, forfeited=forfeited, **({"reason": reason} if reason else {}))

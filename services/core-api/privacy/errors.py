@@ -5,7 +5,7 @@ from config.problems import Conflict
 
 class CreditLeft(Conflict):
     code, title = "credit_left", "There is credit left"
-    detail = "The wallet still holds credit. Spend it, or send forfeit_credit: true to give it up."
+    detail = "The wallet still holds credit. Spend it, or give up what is left (forfeit_credit)."
 
 
 class CoursesLeft(Conflict):

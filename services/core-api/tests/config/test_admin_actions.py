@@ -53,6 +53,14 @@ def test_more_people_than_somebody_reads_are_not_touched_at_once(site: Client, m
     assert User.objects.filter(is_active=False).count() == 0
 
 
+def test_who_chooses_everybody_does_not_lock_themselves_out(site: Client, root: User, alice: User) -> None:
+    told = act(site, USERS, "deactivate", root, alice, reason="All at once")
+    assert "alice is deactivated." in told
+    assert any("Have another admin do it" in sentence for sentence in told)
+    root.refresh_from_db()
+    assert root.is_active
+
+
 def test_somebody_is_deactivated_and_reactivated(site: Client, root: User, alice: User) -> None:
     told = act(site, USERS, "deactivate", alice, reason="Shared her account", times=2)
     assert told[-1] == "alice was deactivated already."

@@ -250,7 +250,7 @@ def test_the_command_erases_by_id_and_lists_who_is_erased(alice, bob, root):
     with pytest.raises(CommandError, match="3 of 4"):
         call_command("erase_person", alice.pk, bob.pk, root.pk, uuid.uuid4(), stdout=said, stderr=complained)
     assert said.getvalue() == f"{alice.pk}: erased.\n"
-    for reason in ("5 credits", "admin role", "nobody with this id"):
+    for reason in ("5 credits", "give up what is left (forfeit_credit)", "admin role", "nobody with this id"):
         assert reason in complained.getvalue()
     call_command("erase_person", alice.pk, bob.pk, forfeit_credit=True, stdout=said)
     assert f"{alice.pk}: was erased before.\n{bob.pk}: erased.\n" in said.getvalue()
