@@ -184,6 +184,18 @@ def test_whom_nginx_believes_is_the_operators_to_say_and_the_services_believe_ng
         assert SERVICES["nginx"]["environment"][name] == SERVICES["core-api"]["environment"][name]
 
 
+def test_every_setting_of_the_contract_reaches_its_service_or_is_decided_here() -> None:
+    """One that an operator writes into `.env` and nothing passes on is ignored without a word."""
+    text = (ROOT / "deploy" / "contracts.md").read_text().split("## Configuration")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (.+?) \|", text, re.MULTILINE)
+    names = {name for row in rows for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", row)}
+    files = [ROOT / "docker-compose.yml", ROOT / "deploy" / "compose" / "s3.yml"]
+    composed = "".join(file.read_text() for file in files)
+    passed_on = {name for name in names if f"${{{name}" in composed}
+    decided = {name for name in names if re.search(rf"^ *{name}(_FILE)?:", composed, re.MULTILINE)}
+    assert names - passed_on - decided == {"DJANGO_DEBUG", "LECTERN_FFMPEG"}  # the image has one
+
+
 def test_object_storage_gives_a_way_out_to_those_who_talk_to_it_alone() -> None:
     s3 = yaml.safe_load((ROOT / "deploy" / "compose" / "s3.yml").read_text())
     assert s3["services"].keys() == {"core-api", "worker", "packager", "stream-gateway", "nginx"}
