@@ -29,6 +29,11 @@ class LoginForm(AdminAuthenticationForm):
     """Says what the API says. Leaves `request.login_outcome` for the view: who it is, or the Problem."""
 
     request: HttpRequest
+    error_messages = {
+        **AdminAuthenticationForm.error_messages,
+        # Django's asks for the right name and password, which these were.
+        "invalid_login": "The password is right, but this account is not one of the staff. An admin can make it one.",
+    }
 
     username = UsernameField(
         label="Username or e-mail address", max_length=254, widget=forms.TextInput(attrs={"autofocus": True})

@@ -47,7 +47,7 @@ def helper(make_person) -> User:
 
 def test_nobody_but_staff_enters(alice: User) -> None:
     answer = Client().post("/admin/login/", {"username": "alice", "password": PASSWORD})
-    assert "staff account" in answer.content.decode()
+    assert "this account is not one of the staff" in answer.content.decode()
     assert Client().get(USERS).status_code == 302
 
 
