@@ -65,6 +65,15 @@ export class Conversation {
     this.#changed();
   }
 
+  /** What happened to the ticket while nobody told of it: handed over, closed, opened again. */
+  async refresh() {
+    try {
+      this.update(await this.#session.call("GET", `/chat/v1/tickets/${this.ticket.id}/`));
+    } catch {
+      // asked again with the next connection; that it is not the agent's any more is the connection's to say
+    }
+  }
+
   /** @param {Pick<import("./outbox.js").Entry, "kind" | "text" | "attachment">} what */
   say(what) {
     this.#typedAt = 0;
@@ -108,6 +117,7 @@ export class Conversation {
     switch (frame.type) {
       case "welcome":
         this.present.clear();
+        this.refresh();
         this.outbox.interrupted();
         this.#pump();
         break;

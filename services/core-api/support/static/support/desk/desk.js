@@ -97,13 +97,22 @@ function onChange() {
   list.show(state);
   if (feed.isWhole) notifier.show(state.mine);
   head.agentsChanged();
-  const ticket = shown && state.ticket(shown.ticket.id);
-  if (shown && ticket) shown.update(ticket);
+  if (shown && feed.isWhole) follow(shown);
+}
+
+let followed = ""; // the ticket that is shown, while the feed tells of it
+
+/** What the feed says of the ticket. One that it tells of no more was closed or handed over, perhaps while nobody was connected. */
+function follow(conversation) {
+  const ticket = state.ticket(conversation.ticket.id);
+  if (ticket) conversation.update(ticket);
+  else if (followed === conversation.ticket.id) conversation.refresh();
+  followed = ticket?.id ?? "";
 }
 
 /** An act of the agent's has changed a ticket. @param {Ticket} ticket */
 function onTicket(ticket) {
-  state.put(ticket);
+  if (state.ticket(ticket.id)) state.put(ticket); // the feed would never say of another that it has changed again
   if (shown?.ticket.id === ticket.id) shown.update(ticket);
   onChange();
 }
