@@ -36,7 +36,7 @@ export class ConversationView {
     this.#previews = new Previews(session, () => this.render());
     this.#onGivenUp = onGivenUp;
     this.#earlier.addEventListener("click", () => this.#loadEarlier());
-    this.#newer.addEventListener("click", () => this.#toTheEnd());
+    this.#newer.addEventListener("click", () => this.#leap());
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     const resized = new ResizeObserver(() => this.#resized());
     resized.observe(this.#scroller);
@@ -143,13 +143,28 @@ export class ConversationView {
   }
 
   async #loadEarlier() {
-    const before = this.#scroller.scrollHeight - this.#scroller.scrollTop;
+    const conversation = this.#shown;
     try {
-      await this.#shown?.loadEarlier();
-      this.#scroller.scrollTop = this.#scroller.scrollHeight - before;
+      await conversation?.loadEarlier();
     } catch (error) {
       announce(error.message);
     }
+    if (conversation === this.#shown) this.#renderAbove();
+  }
+
+  /** What stood in sight stays there, and the focus on what is left. */
+  #renderAbove() {
+    const below = this.#scroller.scrollHeight - this.#scroller.scrollTop;
+    const focused = document.activeElement === this.#earlier;
+    this.#stays = false;
+    this.render();
+    this.#scroller.scrollTop = this.#scroller.scrollHeight - below;
+    if (focused && this.#earlier.hidden) this.#scroller.focus();
+  }
+
+  #leap() {
+    this.#scroller.focus(); // its button goes
+    this.#toTheEnd();
   }
 
   /** Whoever looks at the end of a conversation has read it. */

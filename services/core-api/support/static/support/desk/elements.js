@@ -35,6 +35,7 @@ export function byId(id) {
  */
 export function reconcile(list, wanted, keyOf, make) {
   const here = new Map([.../** @type {any} */ (list.children)].map((child) => [child.dataset.key, child]));
+  const focused = focusedIn(list);
   let place = list.firstElementChild;
   for (const it of wanted) {
     const key = keyOf(it);
@@ -43,19 +44,35 @@ export function reconcile(list, wanted, keyOf, make) {
     let child = here.get(key);
     here.delete(key);
     if (!child) child = made;
-    else if (!child.isEqualNode(made)) child = replaced(child, made, () => (place = place === child ? made : place));
+    else if (!child.isEqualNode(made)) {
+      if (place === child) place = made;
+      child.replaceWith(made);
+      child = made;
+    }
     if (child === place) place = place.nextElementSibling;
     else list.insertBefore(child, place);
   }
   for (const gone of here.values()) gone.remove();
+  if (focused && !list.contains(document.activeElement)) focusAgain(list, focused);
 }
 
-/** Puts `made` where `child` is, with the focus if that was inside. */
-function replaced(child, made, moved) {
-  const inside = [...child.querySelectorAll("button, a")];
-  const focused = inside.indexOf(document.activeElement);
-  moved();
-  child.replaceWith(made);
-  if (focused >= 0) [...made.querySelectorAll("button, a")][focused]?.focus();
-  return made;
+/** Where in the list the focus is: an element loses it when it is replaced, and when it is moved. */
+function focusedIn(list) {
+  const children = [...list.children];
+  const row = children.findIndex((child) => child.contains(document.activeElement));
+  if (row < 0) return null;
+  return { key: children[row].dataset.key, row, place: focusable(children[row]).indexOf(document.activeElement) };
+}
+
+/** On the same thing, wherever it stands now; if it is gone, on what stands in its place. */
+function focusAgain(list, { key, row, place }) {
+  const children = [...list.children];
+  const same = children.find((child) => child.dataset.key === key);
+  const child = same ?? children[Math.min(row, children.length - 1)];
+  if (child) (focusable(child)[place] ?? focusable(child)[0])?.focus();
+}
+
+/** @param {Element} child @returns {any[]} */
+function focusable(child) {
+  return [...child.querySelectorAll("button, a")];
 }

@@ -18,6 +18,7 @@ export class LearnerPanel {
   /** @param {string | null} ticket */
   async show(ticket) {
     this.#ticket = ticket;
+    if (this.#panel.contains(document.activeElement)) byId("desk-learner").focus();
     this.#panel.replaceChildren();
     if (!ticket) return;
     this.#panel.setAttribute("aria-busy", "true");

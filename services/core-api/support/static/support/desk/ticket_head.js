@@ -187,6 +187,10 @@ export class TicketHead {
     if (!ticket) return;
     this.#say(done);
     this.#desk.onTicket(ticket);
+    requestAnimationFrame(() => this.#keepFocus()); // when it is shown, and the button perhaps is not any more
+  }
+
+  #keepFocus() {
     if (!document.activeElement?.checkVisibility() || document.activeElement === document.body) byId("desk-text").focus();
   }
 

@@ -110,7 +110,7 @@ export class TicketList {
 
   #move(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step || event.altKey || event.target.matches("input")) return;
+    if (!step || event.altKey || !event.target.matches("li button")) return;
     const buttons = [...byId("desk-tickets").querySelectorAll("li button")];
     const next = buttons[buttons.indexOf(document.activeElement) + step];
     if (next) {
