@@ -10,6 +10,8 @@ import { size } from "./words.js";
 /** @typedef {import("./conversation.js").Conversation} Conversation */
 /** @typedef {{text: string, kind: "message" | "note", attachment: import("./shapes.js").Attachment | null}} Draft */
 
+const REOPEN = "Reopen the ticket to answer.";
+
 export class Composer {
   #form = byId("desk-composer");
   #text = byId("desk-text");
@@ -31,8 +33,8 @@ export class Composer {
     this.#form.addEventListener("change", () => this.#render());
     this.#text.addEventListener("keydown", (event) => this.#key(event));
     this.#text.addEventListener("input", () => this.#written());
-    this.#text.addEventListener("paste", (event) => this.#take(event.clipboardData, event));
-    this.#file.addEventListener("change", () => this.#attach(this.#file.files[0]));
+    this.#text.addEventListener("paste", (event) => this.#paste(event));
+    this.#file.addEventListener("change", () => this.#choose());
     byId("desk-detach").addEventListener("click", () => this.#detach());
     acceptDrops(byId("desk-conversation"), (transfer, event) => this.#take(transfer, event));
   }
@@ -45,9 +47,11 @@ export class Composer {
     this.render();
   }
 
-  /** What was refused comes back to be written anew. @param {import("./outbox.js").Entry} entry */
+  /** What was refused comes back to be written anew, before what has been begun since. @param {import("./outbox.js").Entry} entry */
   takeBack(entry) {
-    this.#fill({ text: entry.text, kind: entry.kind, attachment: entry.attachment ?? null });
+    const { text, attachment } = this.#draft;
+    const whole = text.trim() ? `${entry.text}\n${text}` : entry.text;
+    this.#fill({ text: whole, kind: entry.kind, attachment: entry.attachment ?? attachment });
     this.#render();
     this.focus();
   }
@@ -59,6 +63,11 @@ export class Composer {
   /** After the ticket's state may have changed. */
   render() {
     this.#render();
+  }
+
+  /** Whether an answer would be refused; a note would not. */
+  get #isClosed() {
+    return this.#conversation?.ticket.state === "closed" && this.#kinds.value === "message";
   }
 
   get #draft() {
@@ -83,11 +92,13 @@ export class Composer {
   #submit(event) {
     event.preventDefault();
     const { attachment } = this.#draft;
-    const text = this.#text.value.trim() || (attachment?.name ?? "");
-    if (!text || !this.#conversation || this.#form.elements.namedItem("send").disabled) return;
     const kind = this.#kinds.value;
-    this.#conversation.say(attachment && kind === "message" ? { kind, text, attachment } : { kind, text });
-    this.#fill({ text: "", kind, attachment: null }); // after a note comes no answer by mistake
+    const file = kind === "message" ? attachment : null; // a note has none: it waits for the next answer
+    const text = this.#text.value.trim() || (file?.name ?? "");
+    if (!text || !this.#conversation) return;
+    if (this.#isClosed) return this.#say(REOPEN);
+    this.#conversation.say(file ? { kind, text, attachment: file } : { kind, text });
+    this.#fill({ text: "", kind, attachment: file ? null : attachment }); // after a note comes no answer by mistake
     this.#render();
     this.focus();
   }
@@ -98,17 +109,30 @@ export class Composer {
     this.#form.requestSubmit();
   }
 
+  #choose() {
+    const [file] = this.#file.files;
+    this.#file.value = ""; // or the same one could not be chosen again
+    this.#attach(file);
+  }
+
+  /** A text that is copied in an office program has a picture of itself beside it. */
+  #paste(event) {
+    if (!event.clipboardData?.types.includes("text/plain")) this.#take(event.clipboardData, event);
+  }
+
   #take(transfer, event) {
-    const file = transfer?.files[0];
+    const [file, ...more] = transfer?.files ?? [];
     if (!file) return;
     event.preventDefault();
+    if (more.length) return this.#say("Only one file goes with a message: send them one after the other.");
     this.#attach(file);
   }
 
   async #attach(file) {
     const conversation = this.#conversation;
     if (!file || !conversation) return;
-    this.#file.value = "";
+    if (this.#kinds.value === "note") return this.#say("A note has no file. Choose “Answer” to send it.");
+    if (this.#isClosed) return this.#say(REOPEN);
     if (file.size > LARGEST) return this.#say(`${file.name} is larger than ${size(LARGEST)}.`);
     this.#say(`${file.name} is being sent …`);
     const { id } = conversation.ticket;
@@ -139,14 +163,13 @@ export class Composer {
   }
 
   #render() {
-    const ticket = this.#conversation?.ticket;
     const note = this.#kinds.value === "note";
     this.#draft.kind = this.#kinds.value;
-    const closed = ticket?.state === "closed" && !note;
+    const closed = this.#isClosed;
     this.#form.classList.toggle("note", note);
-    const answers = closed ? "Reopen the ticket to answer." : "Write an answer, or / for a ready one …";
+    const answers = closed ? REOPEN : "Write an answer, or / for a ready one …";
     this.#text.placeholder = note ? "For agents only …" : answers;
-    this.#form.elements.namedItem("send").disabled = !ticket || closed;
+    this.#form.elements.namedItem("send").disabled = !this.#conversation || closed;
     this.#form.elements.namedItem("send").textContent = note ? "Add note" : "Send";
     byId("desk-attach").hidden = note;
     const { attachment } = this.#draft;
@@ -162,12 +185,15 @@ export class Composer {
   }
 }
 
-/** @param {HTMLElement} area @param {(transfer: DataTransfer | null, event: Event) => void} take */
+/**
+ * Beside the area a file is not taken, nor does the browser leave the page to show it.
+ * @param {HTMLElement} area @param {(transfer: DataTransfer | null, event: Event) => void} take
+ */
 function acceptDrops(area, take) {
+  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+  for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => hasFiles(event) && event.preventDefault());
   const over = (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    area.classList.add("drop");
+    if (hasFiles(event)) area.classList.add("drop");
   };
   area.addEventListener("dragenter", over);
   area.addEventListener("dragover", over);
