@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from e2e.people import Person
@@ -82,3 +83,28 @@ def test_what_was_refused_comes_back_before_what_was_begun_since(at_desk: AtDesk
     arne.page.locator("#desk-text").fill("Then wait.")
     arne.page.get_by_role("button", name="Write it anew").click()
     expect(arne.page.locator("#desk-text")).to_have_value("Press there.\nThen wait.")
+
+
+def test_tags_that_are_typed_quickly_are_all_kept(at_desk: AtDesk, app: Ask) -> None:
+    arne, title = at_desk("agent"), subject("Tagged")
+    asked = app(title)
+    arne.sit_down()
+    arne.open(title)
+    arne.page.evaluate("""() => {
+        const form = document.getElementById("desk-tag-form");
+        for (const tag of ["old laptop", "player", "player", "sound"]) {
+            form.elements.tag.value = tag;
+            form.requestSubmit();
+        }
+    }""")
+    arne.page.get_by_role("button", name="Remove the tag player").click()
+    tags = arne.page.get_by_role("list", name="Tags").get_by_role("listitem")
+    expect(tags).to_have_text([re.compile("^old-laptop"), re.compile("^sound")])
+    again = arne.new_page()  # what the server has
+    again.goto(f"/admin/support/#{asked.ticket['id']}")
+    expect(again.locator("#desk-tags li")).to_have_text([re.compile("^old-laptop"), re.compile("^sound")])
+    # One that is refused is taken away again.
+    arne.page.get_by_label("New tag").fill("?!")
+    arne.page.keyboard.press("Enter")
+    expect(arne.page.locator("#desk-said")).to_contain_text("A tag has")
+    expect(tags).to_have_count(2)
