@@ -1,12 +1,13 @@
 // Files in a conversation: sending one, waiting until it has been looked at, fetching one.
 
-import { announce } from "./announcer.js";
+import { tell } from "./announcer.js";
 import { element } from "./elements.js";
 import { size } from "./words.js";
 
 /** @typedef {import("./shapes.js").Attachment} Attachment */
 
 export const LARGEST = 20 * 1024 * 1024; // bytes
+const LONGEST = 10 * 60_000; // ms, for the largest on a slow line
 const LOOK_EVERY = 2_000; // ms, while it is being scanned
 
 /**
@@ -17,7 +18,7 @@ const LOOK_EVERY = 2_000; // ms, while it is being scanned
 export async function upload(session, ticket, file) {
   const body = new FormData();
   body.append("file", file);
-  const options = { body, signal: AbortSignal.timeout(10 * 60_000) };
+  const options = { body, signal: AbortSignal.timeout(LONGEST) };
   const answer = await session.request("POST", `/chat/v1/tickets/${ticket}/attachments/`, options);
   return answer.json();
 }
@@ -38,10 +39,11 @@ export function attachmentLine(attachment, session) {
 /** @param {Attachment} attachment @param {import("./session.js").Session} session */
 async function fetchFile(attachment, session) {
   try {
-    const answer = await session.request("GET", `/chat/v1/attachments/${attachment.id}/`);
+    const options = { signal: AbortSignal.timeout(LONGEST) };
+    const answer = await session.request("GET", `/chat/v1/attachments/${attachment.id}/`, options);
     save(await answer.blob(), attachment.name);
   } catch (error) {
-    announce(`${attachment.name}: ${error.message}`);
+    tell(`${attachment.name}: ${error.message}`);
   }
 }
 

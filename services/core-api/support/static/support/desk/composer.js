@@ -10,6 +10,7 @@ import { size } from "./words.js";
 /** @typedef {import("./conversation.js").Conversation} Conversation */
 /** @typedef {{text: string, kind: "message" | "note", attachment: import("./shapes.js").Attachment | null}} Draft */
 
+const LONGEST = 4000; // characters, as chat-gateway has it
 const REOPEN = "Reopen the ticket to answer.";
 
 export class Composer {
@@ -97,6 +98,8 @@ export class Composer {
     const text = this.#text.value.trim() || (file?.name ?? "");
     if (!text || !this.#conversation) return;
     if (this.#isClosed) return this.#say(REOPEN);
+    const length = [...text].length; // ready answers may have made it longer than the field lets one type
+    if (length > LONGEST) return this.#say(`A message may have ${LONGEST} characters at most. This one has ${length}.`);
     this.#conversation.say(file ? { kind, text, attachment: file } : { kind, text });
     this.#fill({ text: "", kind, attachment: file ? null : attachment }); // after a note comes no answer by mistake
     this.#render();

@@ -8,6 +8,7 @@ const PING_AFTER = 20_000; // ms without a frame
 const LOST_AFTER = 10_000; // ms without an answer to that
 const NOT_AUTHENTICATED = 4401;
 const FORBIDDEN = 4403;
+export const ENDED = ["crowded", "forbidden"]; // it does not come back by itself
 const TOO_FAST = 4429; // or the agent has opened too many others since
 
 /**
@@ -60,7 +61,7 @@ export class Connection {
 
   /** Tries now instead of at the end of the pause. */
   retry = () => {
-    if (["waiting", "logged-out", "crowded"].includes(this.state)) this.#open();
+    if (["waiting", "logged-out", ...ENDED].includes(this.state)) this.#open();
   };
 
   /** Sends a frame, or leaves it: whoever needs it to arrive sends it again when the state is live. @param {object} frame */
@@ -152,7 +153,7 @@ export class Connection {
   };
 
   #look = () => {
-    if (document.visibilityState === "visible" && this.state !== "crowded") this.retry();
+    if (document.visibilityState === "visible" && !ENDED.includes(this.state)) this.retry();
   };
 
   /** @param {"waiting" | "logged-out"} state */

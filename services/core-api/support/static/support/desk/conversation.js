@@ -47,7 +47,7 @@ export class Conversation {
       ticket: ticket.id,
       hello: () => this.#hello(),
       onFrame: (frame) => this.#heard(frame),
-      onState: () => this.#changed(),
+      onState: () => this.#stands(),
     });
   }
 
@@ -105,6 +105,11 @@ export class Conversation {
     const after = Math.max(0, this.log.first - 1 - PAGE);
     const path = `/chat/v1/tickets/${this.ticket.id}/messages/?after=${after}&limit=${PAGE}`;
     this.log.addEarlier((await this.#session.call("GET", path)).results);
+    this.#changed();
+  }
+
+  #stands() {
+    if (this.connection.state === "forbidden") this.#pump();
     this.#changed();
   }
 
@@ -175,9 +180,16 @@ export class Conversation {
 
   #refused(frame) {
     const again = frame.code === "too_fast" || frame.code === "unavailable";
+    const which = frame.code === "malformed" ? this.outbox.onItsWay : frame.client_id;
     if (again) setTimeout(() => this.#resume(), frame.retry_after ? frame.retry_after * 1000 : AGAIN_AFTER);
-    else if (frame.client_id) this.outbox.refused(frame.client_id, frame.detail);
+    else if (which) this.#giveBack(which, frame.detail);
     else if (frame.code === "token_invalid") this.#session.forget();
+  }
+
+  /** @param {string} clientId @param {string} reason */
+  #giveBack(clientId, reason) {
+    this.outbox.refused(clientId, reason);
+    this.#pump();
   }
 
   #resume() {
@@ -186,11 +198,13 @@ export class Conversation {
   }
 
   #pump() {
+    if (this.connection.state === "forbidden") this.outbox.refuseAll("This ticket is not of your categories any more.");
     if (this.connection.state !== "live") return;
-    for (const { client_id, kind, text, attachment } of this.outbox.take()) {
-      const about = attachment ? { attachment: attachment.id } : {};
-      this.connection.send({ type: kind, client_id, [kind]: text, ...about });
-    }
+    const next = this.outbox.take();
+    if (!next) return;
+    const { client_id, kind, text, attachment } = next;
+    const about = attachment ? { attachment: attachment.id } : {};
+    this.connection.send({ type: kind, client_id, [kind]: text, ...about });
   }
 
   #changed() {

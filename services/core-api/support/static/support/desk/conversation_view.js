@@ -1,6 +1,6 @@
 // Shows a conversation: its messages and notes, who writes, how far the learner has read, and what has not been sent yet.
 
-import { announce } from "./announcer.js";
+import { announce, tell } from "./announcer.js";
 import { attachmentLine } from "./attachments.js";
 import { byId, element, reconcile } from "./elements.js";
 import { Previews } from "./previews.js";
@@ -147,7 +147,7 @@ export class ConversationView {
     try {
       await conversation?.loadEarlier();
     } catch (error) {
-      announce(error.message);
+      tell(error.message);
     }
     if (conversation === this.#shown) this.#renderAbove();
   }

@@ -1,6 +1,6 @@
 // The support desk: puts the parts of the page together.
 
-import { announce } from "./announcer.js";
+import { tell } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { Conversation, outboxTickets } from "./conversation.js";
 import { ConversationView } from "./conversation_view.js";
@@ -10,7 +10,7 @@ import { DeskState } from "./desk_state.js";
 import { byId } from "./elements.js";
 import { LearnerPanel } from "./learner_panel.js";
 import { Notifier } from "./notifier.js";
-import { Session } from "./session.js";
+import { Problem, Session } from "./session.js";
 import { onShortcut } from "./shortcuts.js";
 import { TicketHead } from "./ticket_head.js";
 import { TicketList } from "./ticket_list.js";
@@ -37,13 +37,14 @@ const head = new TicketHead({ session, user, username, categories, state, onTick
 const feed = new DeskFeed({ session, state, onChange, onConnection });
 const bar = new DeskBar(feed);
 const notifier = new Notifier(open);
-new TicketSearch(session, (found) => list.showFound(found));
+new TicketSearch(session, (found, count) => list.showFound(found, count));
 
 /** @param {Ticket} ticket */
 function open(ticket) {
   const left = shown;
   shown = connected(ticket);
   if (left) leaveIfSettled(left);
+  shown.connection.retry(); // where it had been given up
   list.select(ticket.id);
   head.show(shown);
   view.show(shown);
@@ -140,7 +141,7 @@ function onConnection() {
   begun = true;
   begin().catch((error) => {
     begun = false; // the next time that it is connected
-    announce(error.message);
+    tell(error.message);
   });
 }
 
@@ -149,12 +150,26 @@ async function begin() {
   for (const each of await session.call("GET", "/chat/v1/categories/")) categories.set(each.slug, each.name);
   composer.picker.answers = await session.call("GET", "/chat/v1/canned-answers/");
   onChange();
-  const wanted = location.hash.slice(1);
-  for (const id of new Set([wanted, ...outboxTickets(sessionStorage, username)])) {
+  const [wanted, written] = [location.hash.slice(1), outboxTickets(sessionStorage, username)];
+  for (const id of new Set([wanted, ...written])) {
     if (!id || shown?.ticket.id === id) continue;
-    const ticket = await session.call("GET", `/chat/v1/tickets/${id}/`);
-    if (id === wanted && !shown) open(ticket);
-    else connected(ticket);
+    const ticket = await theirs(id, written.includes(id));
+    if (ticket && id === wanted && !shown) open(ticket);
+    else if (ticket) connected(ticket);
+  }
+}
+
+/**
+ * The ticket, or null where it is none of the agent's (any more), which they are told; the others go on.
+ * @param {string} id @param {boolean} written something waits here to be sent @returns {Promise<Ticket | null>}
+ */
+async function theirs(id, written) {
+  try {
+    return await session.call("GET", `/chat/v1/tickets/${encodeURIComponent(id)}/`);
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 404) throw error;
+    tell(`There is no such ticket of your categories. ${written ? "What you wrote there is not sent." : ""}`);
+    return null;
   }
 }
 

@@ -1,6 +1,6 @@
 // At the top: whether the desk is connected, whether the agent counts as there, and how many tickets they have.
 
-import { announce } from "./announcer.js";
+import { announce, tell } from "./announcer.js";
 import { byId } from "./elements.js";
 
 const SAID = {
@@ -65,7 +65,7 @@ export class DeskBar {
   }
 
   #refuse() {
-    announce("Not connected: choose again when you are.");
+    tell("Not connected: choose again when you are.");
     this.#status.value = this.#state?.me?.status ?? "offline";
   }
 }

@@ -1,7 +1,7 @@
 // Tells the agent of new messages while they look at something else: by the desktop, if they asked for that here. Whether they
 // did is kept in this browser; the browser itself is asked only by a click.
 
-import { announce } from "./announcer.js";
+import { tell } from "./announcer.js";
 import { unread } from "./desk_state.js";
 import { byId } from "./elements.js";
 
@@ -48,7 +48,7 @@ export class Notifier {
   async #toggle() {
     if (this.#on) localStorage.removeItem(KEPT);
     else if ((await Notification.requestPermission()) === "granted") localStorage.setItem(KEPT, "on");
-    else announce("This browser does not let the desk notify you: allow it in the settings of the page.");
+    else tell("This browser does not let the desk notify you: allow it in the settings of the page.");
     this.#showState();
   }
 

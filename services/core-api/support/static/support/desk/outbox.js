@@ -1,7 +1,6 @@
 // What an agent wrote and the server has not shown back yet. It outlives a lost connection and a reload of the page: every
 // entry keeps its client_id, so that sending it again makes no second message.
 
-const AT_ONCE = 5; // entries on their way together: within the server's limit of frames, and still in their order
 
 /**
  * @typedef {object} Entry
@@ -50,12 +49,21 @@ export class Outbox {
     this.#keep();
   }
 
-  /** What may be sent now; it counts as on its way from here on. @returns {Entry[]} */
+  /**
+   * What may be sent now; it counts as on its way from here on. One at a time: where the server asks for a pause, or cannot take
+   * one, a later one would overtake it.
+   * @returns {Entry | undefined}
+   */
   take() {
-    const room = AT_ONCE - this.#entries.filter((entry) => entry.state === "sending").length;
-    const taken = this.#entries.filter((entry) => entry.state === "waiting").slice(0, Math.max(room, 0));
-    for (const entry of taken) entry.state = "sending";
-    return taken;
+    if (this.onItsWay) return undefined;
+    const next = this.#entries.find((entry) => entry.state === "waiting");
+    if (next) next.state = "sending";
+    return next;
+  }
+
+  /** The client_id of what was taken, and is not answered yet. */
+  get onItsWay() {
+    return this.#entries.find((entry) => entry.state === "sending")?.client_id;
   }
 
   /** The connection is gone, or the server asked for a pause: what was on its way is to be sent again. */
@@ -73,6 +81,14 @@ export class Outbox {
   /** @param {string} clientId @param {string} reason */
   refused(clientId, reason) {
     this.#change(clientId, { state: "refused", reason });
+  }
+
+  /** Nothing that waits will ever be sent. @param {string} reason */
+  refuseAll(reason) {
+    for (const entry of this.#entries) {
+      if (entry.state === "waiting" || entry.state === "sending") Object.assign(entry, { state: "refused", reason });
+    }
+    this.#keep();
   }
 
   /** It came back as a message, or the agent gave it up. @param {string | null} clientId @returns {Entry | undefined} */

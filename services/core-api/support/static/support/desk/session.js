@@ -85,7 +85,10 @@ export class Session {
     if (answer.status === 401 || answer.status === 403) throw new LoggedOut("You are logged out here.");
     if (!answer.ok) throw await problem(answer);
     const { access } = await answer.json();
-    if (subject(access) !== this.#user) location.reload(); // somebody else has logged in in another tab
+    if (subject(access) !== this.#user) {
+      location.reload(); // somebody else has logged in in another tab
+      throw new LoggedOut("Somebody else has logged in."); // until then nothing here is said in their name
+    }
     this.#token = { access, since };
     return access;
   }

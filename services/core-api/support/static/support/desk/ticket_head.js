@@ -2,6 +2,7 @@
 
 import { announce } from "./announcer.js";
 import { save } from "./attachments.js";
+import { ENDED } from "./connection.js";
 import { byId, element, reconcile } from "./elements.js";
 
 /** @typedef {import("./shapes.js").Ticket} Ticket */
@@ -86,9 +87,13 @@ export class TicketHead {
     const others = ticket.state === "open" && ticket.assignee !== this.#desk.username;
     let warning = others ? `${ticket.assignee} answers this ticket. Leave a note, or talk to them first.` : "";
     if (connection === "forbidden") warning = "This ticket is not of your categories any more.";
+    else if (connection === "crowded") warning = "You have too many tickets open in other windows. Close some, then choose this one again.";
     else if (connection !== "live") warning = "Not connected to this ticket. What you write is sent when it is again.";
-    byId("desk-warning").hidden = !warning;
-    byId("desk-warning").textContent = warning;
+    const place = byId("desk-warning");
+    const told = place.textContent === warning || (connection !== "live" && !ENDED.includes(connection)); // the bar says that
+    if (warning && !told) announce(warning);
+    place.hidden = !warning;
+    place.textContent = warning;
   }
 
   /** @param {string[]} tags */

@@ -40,11 +40,12 @@ export class TicketList {
     this.#render();
   }
 
-  /** @param {Ticket[] | null} tickets null: nobody searches */
-  showFound(tickets) {
+  /** @param {Ticket[] | null} tickets null: nobody searches @param {number} [count] of all that were found */
+  showFound(tickets, count = 0) {
     this.#tickets.found = tickets ?? [];
     byId("desk-found-section").hidden = tickets === null;
-    byId("desk-found-count").textContent = String(tickets?.length ?? 0);
+    const all = count > this.#tickets.found.length;
+    byId("desk-found-count").textContent = all ? `${this.#tickets.found.length} of ${count}` : String(count);
     this.#render();
   }
 

@@ -1,6 +1,6 @@
 // Finding tickets that are neither mine nor waiting: by words, or the closed ones.
 
-import { announce } from "./announcer.js";
+import { announce, tell } from "./announcer.js";
 import { byId } from "./elements.js";
 
 const PAUSE = 300; // ms after the last letter
@@ -16,7 +16,8 @@ export class TicketSearch {
 
   /**
    * @param {import("./session.js").Session} session
-   * @param {(tickets: import("./shapes.js").Ticket[] | null) => void} onFound null: nobody searches any more
+   * @param {(tickets: import("./shapes.js").Ticket[] | null, count?: number) => void} onFound the newest of so many; null: nobody
+   *   searches any more
    */
   constructor(session, onFound) {
     this.#session = session;
@@ -37,12 +38,12 @@ export class TicketSearch {
     if (this.#state.value) query.set("state", this.#state.value);
     if (query.size === 1) return this.#onFound(null);
     try {
-      const { results } = await this.#session.call("GET", `/chat/v1/tickets/?${query}`);
+      const { results, count } = await this.#session.call("GET", `/chat/v1/tickets/?${query}`);
       if (run !== this.#run) return;
-      this.#onFound(results);
-      announce(`${results.length} tickets found.`);
+      this.#onFound(results, count);
+      announce(`${count} ${count === 1 ? "ticket" : "tickets"} found.`);
     } catch (error) {
-      announce(error.message);
+      tell(error.message);
     }
   }
 }
