@@ -105,11 +105,13 @@ class Runtime:
 
     async def _keep_house(self) -> None:
         """Agents with an open socket are there; waiting tickets find an agent, those of absent ones another."""
-        with contextlib.suppress(*OUTAGE, DjangoDatabaseError):
+        try:
             if agents := self.hub.agents():
                 await self.store.renew_leases(agents, assignment.LEASE)
             await assign_waiting()
             await self.store.delete_stale_connect_tickets()
+        except (*OUTAGE, DjangoDatabaseError):
+            assignment.lease_could_not_be_renewed()
 
     async def mail(self) -> None:
         """Whoever is away, here and elsewhere, is told of what they have not read."""

@@ -25,6 +25,7 @@ from tests.server import BY_EVENTS_ALONE, ChatServer, wait_for
 from tests.sockets import ask, opened, talking
 from tests.world import World, publish
 from tickets.events import TicketEvent
+from tickets.models import Assignment
 
 needs_redis = pytest.mark.skipif(find_program() is None, reason="no Redis here")
 
@@ -252,6 +253,54 @@ async def test_an_agents_open_socket_keeps_them_present(own_server, world, categ
         {"type": "assigned", "state": "queued", "assignee": None},
         {"type": "assigned", "state": "open", "assignee": bob.username},  # renewed in the very same moment
     )
+
+
+QUICKLY_GONE = """
+from datetime import timedelta
+from realtime import runtime
+from tickets import assignment
+assignment.LEASE, assignment.GRACE = timedelta(seconds=3), timedelta(seconds=0.5)
+runtime.SWEEP_EVERY = 0.5
+"""
+SLOW_TO_COME_BACK = """
+import asyncio
+from realtime.store import Store
+renew = Store.renew_leases
+async def renew_later(*arguments):
+    await asyncio.sleep(1)
+    await renew(*arguments)
+Store.renew_leases = renew_later
+"""
+
+
+@needs_redis
+async def test_agents_keep_their_tickets_when_the_database_was_away_for_longer_than_they_may_be(
+    world, outage, category, alice
+):
+    """Their desks stayed open, in two processes: the first that is back must not take those of the other's agents."""
+    servers = [ChatServer(first).start() for first in (QUICKLY_GONE, QUICKLY_GONE + SLOW_TO_COME_BACK)]
+    try:
+        for server in servers:
+            agent = world.agent("agent", category[0], capacity=2)
+            desk = await opened(f"ws://{server.address}/ws/desk/?token={agent.token()}", "chat.v1")
+            await desk.send(type="status", status="online")
+            await desk.send(type="ping")
+            await desk.next("pong")
+        body = {"category": category[1], "subject": "Help", "message": "Please"}
+        tickets = [(await ask(servers[0], alice, "POST", "/tickets/", body)).json() for _ in range(4)]
+        assert [ticket["state"] for ticket in tickets] == ["open"] * 4
+        outage.begin()
+        await asyncio.sleep(5)  # the point is its length: more than lease and grace
+        outage.end()
+        await asyncio.sleep(3)  # several rounds of everybody's housekeeping
+    finally:
+        await sockets.close_all()
+        for server in servers:
+            server.stop()
+    reasons = Assignment.objects.filter(ticket__in=[ticket["id"] for ticket in tickets]).values_list(
+        "reason", flat=True
+    )
+    assert await database_sync_to_async(list)(reasons) == ["assigned"] * 4
 
 
 def test_no_token_and_no_message_is_in_any_log(running_server, world, ticket, alice, bob):

@@ -6,6 +6,7 @@ capacity but by a support lead's hand. Lock order: this lock, then tickets' rows
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from tickets.rule import Agent, Waiting, plan
 
 LEASE = timedelta(seconds=60)  # how long a sign of life counts
 GRACE = timedelta(seconds=60)  # how much longer an agent who is gone keeps open tickets
+AFTER_OUTAGE = 30.0  # seconds that every process has to say who is there, once the database is back
+EVER = timedelta(days=36_500)  # that PostgreSQL can still count back
 BATCH = 200  # tickets given by one statement
 MOST = 1000  # tickets given in one transaction; then others have their turn at the lock
 
@@ -122,10 +125,20 @@ def lock() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('chat.assignment'))")
 
 
+_leases_count_from = 0.0  # by the monotonic clock
+
+
+def lease_could_not_be_renewed() -> None:
+    """The database is away: for a while nobody is gone because their lease has ended, since it ended for everybody."""
+    global _leases_count_from  # one moment for all threads of the process
+    _leases_count_from = time.monotonic() + AFTER_OUTAGE
+
+
 def read_desk(category: uuid.UUID | None = None, user: uuid.UUID | None = None) -> Desk:
     """Everybody's, or that of one category and agent."""
     desk = Desk([], set(), {})
-    for *agent, present, load in _rows(AGENTS, category=category, user=user, grace=str(GRACE)):
+    grace = GRACE if time.monotonic() >= _leases_count_from else EVER
+    for *agent, present, load in _rows(AGENTS, category=category, user=user, grace=str(grace)):
         desk.agents.append(Agent(*agent))
         desk.load[agent[0]] = load
         if present:
