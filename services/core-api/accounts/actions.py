@@ -6,7 +6,7 @@ import uuid
 
 from django.db import IntegrityError, transaction
 
-from accounts import devices, letters, mailed_tokens
+from accounts import admin_tokens, devices, letters, mailed_tokens
 from accounts.errors import InvalidCredentials, OtpEnrolmentRequired
 from accounts.identification import identify
 from accounts.mailed_tokens import Purpose
@@ -109,13 +109,19 @@ def do_save_password(user: User) -> None:
 
 
 def end_session(user: User, session_id: uuid.UUID) -> None:
-    """Ends one of the person's own logins. Raises NotFound for anybody else's; one that is over stays over."""
+    """Ends one of the person's own logins. Raises NotFound for anybody else's; one that is over stays over.
+
+    One that lives from a session of the admin site takes that along, which would open another one at once.
+    """
     own = LoginSession.objects.filter(pk=session_id, user=user)
     with transaction.atomic():
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)  # nobody gets a token of that session meanwhile
         if not own.exists():
             raise NotFound
         for session in end_sessions(own, "ended_by_owner"):
             record(Kind.SESSION_ENDED, actor=user, subject=session)
+            if session.admin_session:
+                admin_tokens.do_end_admin_session(bytes(session.admin_session))
 
 
 def deactivate(user: User) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import QuerySet
 from django.dispatch import receiver
@@ -54,6 +55,13 @@ def end_with_the_admin_session(sender: Any, request: HttpRequest, user: User | N
             end_sessions(_logins_of(request.session.session_key).filter(user=user), "logged_out")
             request.session.delete()
             record(Kind.LOGOUT, actor=user, subject=user, by="admin_site")
+
+
+def do_end_admin_session(hashed: bytes) -> None:
+    """Logs out of the admin site whoever has that session: among those of the staff, which are few, the one with that hash."""
+    for session_key in Session.objects.filter(expire_date__gt=timezone.now()).values_list("pk", flat=True):
+        if _hash(session_key) == hashed:
+            Session.objects.filter(pk=session_key).delete()
 
 
 def _one_at_a_time(user: User) -> None:

@@ -150,6 +150,17 @@ def test_an_admin_session_that_is_over_is_not_listed(api: Api, fiona: User) -> N
     assert len(sessions(pair["access"])) == 1
 
 
+def test_whoever_ends_the_login_of_the_admin_site_logs_that_out(api: Api, fiona: User) -> None:
+    stolen, own = Browser(fiona), Browser(fiona)
+    taken = stolen.ask().json()["access"]
+    own.ask()
+    (lost,) = [row["id"] for row in sessions(taken) if row["current"]]
+    assert api.as_(fiona).delete(f"{SESSIONS}{lost}/").status_code == 204
+    assert bearer(taken).get("/api/v1/me/").status_code == 401
+    assert (stolen.send().status_code, stolen.get("/admin/").status_code) == (401, 302)
+    assert (own.send().status_code, own.get("/admin/").status_code) == (200, 200)
+
+
 def test_a_request_that_the_log_out_overtook_gets_no_token(fiona: User) -> None:
     browser = Browser(fiona)
     browser.ask()
