@@ -21,6 +21,7 @@ export class Conversation {
   readBy = new Map();
   /** @type {Set<string>} usernames of others who have it open */
   present = new Set();
+  #replayed = { seq: 0, note: 0 }; // up to where what comes was said before this connection
   #typedAt = 0;
   #readUpTo;
   #session;
@@ -32,7 +33,8 @@ export class Conversation {
    * @param {import("./session.js").Session} of.session
    * @param {string} of.username the agent's
    * @param {import("./outbox.js").Store} of.store
-   * @param {(what: {arrived?: import("./shapes.js").Message | import("./shapes.js").Note}) => void} of.onChange
+   * @param {(what: {arrived?: import("./shapes.js").Message | import("./shapes.js").Note, missed?: number}) => void} of.onChange
+   *   `arrived`: it was said just now; `missed`: so many messages came while nobody was connected
    */
   constructor(ticket, { session, username, store, onChange }) {
     this.ticket = ticket;
@@ -121,7 +123,7 @@ export class Conversation {
   #heard(frame) {
     switch (frame.type) {
       case "welcome":
-        this.present.clear();
+        this.#begin(frame);
         this.refresh();
         this.outbox.interrupted();
         this.#pump();
@@ -155,6 +157,15 @@ export class Conversation {
     this.#changed();
   }
 
+  /** @param {{head_seq: number, head_note_seq?: number}} welcome */
+  #begin({ head_seq, head_note_seq = 0 }) {
+    this.present.clear();
+    this.#readUpTo = this.ticket.read_seq; // what was said last may have been lost on the way
+    const missed = this.log.last ? head_seq - this.log.last : 0;
+    this.#replayed = { seq: head_seq, note: head_note_seq };
+    if (missed > 0) this.#tell({ missed });
+  }
+
   #arrived(frame) {
     if (this.outbox.remove(frame.client_id)) this.#pump();
     const before = this.log.last;
@@ -163,14 +174,14 @@ export class Conversation {
       return;
     }
     this.typists.sent(frame.sender);
-    if (this.log.last > before) this.#tell({ arrived: frame });
+    if (this.log.last > before && frame.seq > this.#replayed.seq) this.#tell({ arrived: frame });
   }
 
   #noted(frame) {
     this.outbox.remove(frame.client_id);
     if (this.notes.some((note) => note.note_seq === frame.note_seq)) return;
     this.notes = [...this.notes, frame].sort((a, b) => a.note_seq - b.note_seq);
-    this.#tell({ arrived: frame });
+    if (frame.note_seq > this.#replayed.note) this.#tell({ arrived: frame });
   }
 
   #seen(username, online) {

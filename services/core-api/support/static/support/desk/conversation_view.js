@@ -43,6 +43,7 @@ export class ConversationView {
     resized.observe(this.#list); // a picture has come
     document.addEventListener("visibilitychange", () => this.#seen());
     addEventListener("focus", () => this.#seen());
+    addEventListener("scroll", () => this.#seen(), { passive: true, capture: true }); // the page itself, where it is narrow
   }
 
   /** @param {Conversation | null} conversation another one, or none */
@@ -170,7 +171,13 @@ export class ConversationView {
   /** Whoever looks at the end of a conversation has read it. */
   #seen() {
     this.#newer.hidden = this.#isAtTheEnd();
-    if (this.#isAtTheEnd() && document.visibilityState === "visible" && document.hasFocus()) this.#shown?.read();
+    if (this.#isAtTheEnd() && this.#isInSight() && document.visibilityState === "visible" && document.hasFocus()) this.#shown?.read();
+  }
+
+  /** Whether its end is within the window, and not below the lists of a narrow page or the edge of a low one. */
+  #isInSight() {
+    const [end, column] = [this.#scroller, this.#scroller.parentElement].map((it) => it.getBoundingClientRect().bottom);
+    return end > 0 && end <= Math.min(innerHeight, column) + AT_THE_END;
   }
 
   #isAtTheEnd() {

@@ -1,6 +1,6 @@
 // The support desk: puts the parts of the page together.
 
-import { tell } from "./announcer.js";
+import { announce, tell } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { Conversation, outboxTickets } from "./conversation.js";
 import { ConversationView } from "./conversation_view.js";
@@ -71,8 +71,9 @@ function leaveIfSettled(conversation) {
   if (conversations.delete(conversation.ticket.id)) conversation.stop();
 }
 
-function changed(conversation, { arrived }) {
+function changed(conversation, { arrived, missed }) {
   if (conversation !== shown) return leaveIfSettled(conversation);
+  if (missed) announce(`${missed} new ${missed === 1 ? "message" : "messages"}.`);
   if (arrived) view.arrived(arrived, conversation);
   renderSoon();
 }
