@@ -79,11 +79,15 @@ def test_a_reopened_ticket_goes_back_to_its_agent(call, world, alice, category, 
     assert history(ticket) == ["assigned", "closed", "reopened", "assigned"]
 
 
-def test_an_agent_does_not_answer_their_own_question(call, bob, category):
+def test_an_agent_neither_answers_nor_prefers_their_own_question(call, world, bob, category):
     go(call, bob)
     ticket = open_ticket(call, bob, category)
+    carol = world.agent("carol", category[0])
+    go(call, carol, status="away")
     assert ticket["state"] == "queued"
-    assert call(bob, "POST", f"/tickets/{ticket['id']}/claim/").status_code == 403
+    for act, body in (("claim", None), ("priority", {"priority": "urgent"}), ("transfer", {"agent": str(carol.id)})):
+        assert call(bob, "POST", f"/tickets/{ticket['id']}/{act}/", body).status_code == 403
+    assert look(call, bob, ticket)["priority"] == "normal"
 
 
 def test_an_agent_who_is_gone_loses_the_ticket_but_it_keeps_its_waiting_time(call, alice, bob, category):

@@ -203,7 +203,7 @@ def claim_ticket(person: Person, ticket_id: uuid.UUID) -> Ticket:
         desk = assignment.read_desk(ticket.category_id, person.id)
         agent = _suitable(desk, ticket)
         if agent is None:
-            raise PermissionDenied  # nobody answers their own questions
+            raise PermissionDenied  # any more
         assignment.keep_present(person.id)
         _hand_over(ticket, agent, desk, AssignmentReason.CLAIMED, person)
     return ticket
@@ -250,10 +250,12 @@ def transfer_to_category(person: Person, ticket_id: uuid.UUID, slug: str) -> Tic
 
 
 def _workable(person: Person, ticket_id: uuid.UUID) -> Ticket:
-    """The locked ticket, which must be of a category that the person answers, and not closed."""
+    """The locked ticket, which must be of a category that the person answers, not their own question, and not closed."""
     ticket = queries.ticket_for(person, ticket_id, lock=True)
     if ticket.category_id not in person.categories:
         raise NotFound
+    if not person.answers(ticket):
+        raise PermissionDenied
     if ticket.state == TicketState.CLOSED:
         raise TicketClosed
     return ticket
