@@ -38,7 +38,9 @@ class Handler(ASGIHandler):
 
 
 async def _fill(body: IO[bytes], receive: Receive) -> None:
-    size, more = 0, True
+    """What there is no room for is read to its end all the same: whoever is still sending would be cut off by a reset
+    connection, often before they had read why (nginx says 503 then)."""
+    size, more, refused = 0, True, None
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -47,10 +49,17 @@ async def _fill(body: IO[bytes], receive: Receive) -> None:
         size += len(piece)
         if size > LARGEST_BODY:
             raise TooLarge
-        try:
-            if size > files.IN_MEMORY:  # a disk may be slow, and others are being served
-                await asyncio.to_thread(body.write, piece)
-            else:
-                body.write(piece)
-        except OSError as error:
-            raise no_room(error) from error
+        refused = refused or await _kept(body, piece, size)
+    if refused:
+        raise no_room(refused) from refused
+
+
+async def _kept(body: IO[bytes], piece: bytes, size: int) -> OSError | None:
+    try:
+        if size > files.IN_MEMORY:  # a disk may be slow, and others are being served
+            await asyncio.to_thread(body.write, piece)
+        else:
+            body.write(piece)
+    except OSError as error:
+        return error
+    return None

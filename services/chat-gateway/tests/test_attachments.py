@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import threading
 import uuid
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import BytesIO
+from typing import Any
 
 import psycopg
 import pytest
 from django.conf import settings
 
+from realtime import bodies
 from tests.conftest import url
 from tests.server import wait_for
 from tickets import attachments, erasure, files
+from tickets.errors import NoRoom
 from tickets.models import Attachment
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
@@ -348,3 +353,20 @@ def test_a_file_is_sent_once_however_many_messages_name_it_at_once(call, upload,
     statuses = sorted(answer.status_code for answer in answers)
     assert statuses in ([201, *[409] * 5], [*[201] * 3, *[409] * 3])  # three of them are one message, sent again
     assert call(alice, "GET", f"/tickets/{ticket['id']}/").json()["head_seq"] == 2
+
+
+class FullDisk(BytesIO):
+    def write(self, piece: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_what_there_is_no_room_for_is_read_to_its_end_before_that_is_said():
+    """Else the connection is reset under whoever still sends, and in some of a hundred cases nginx says 503 instead."""
+    pieces = [{"type": "http.request", "body": b"x" * 100_000, "more_body": number < 9} for number in range(10)]
+
+    async def receive() -> dict[str, Any]:
+        return pieces.pop(0)
+
+    with pytest.raises(NoRoom):
+        asyncio.run(bodies._fill(FullDisk(), receive))
+    assert pieces == []
