@@ -10,9 +10,10 @@ from django.conf import settings
 from media import ffmpeg
 from media.probe import Probe, Refused
 from media.renditions import Rendition, Timing
-from media.sound import levelled, measure
+from media.sound import Measured, levelled, make_even, measure
 
 SLOWEST = 40  # times the video's length, before encoding is given up
+EVEN = "even.mka"
 MISSING = 0.05  # of a file's length may be missing at its end, and always 2 s
 # Brought to standard range: linear light, BT.709's colours, the highlights rolled off (Hable), BT.709's curve.
 TO_SDR = "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv"
@@ -36,11 +37,11 @@ def encode(
     whole_s = float(max(1, round(measured.whole_s * timing.rate)) / timing.rate)
     graph = [f"[0:V:0]{_pictures(found, renditions[0], timing, whole_s)},{_branches(renditions)}"]
     graph += [f"[{r.height}]scale={r.width}:{r.height},setsar=1,format=yuv420p[v{r.height}]" for r in renditions]
-    if found.has_audio:
-        graph.append(f"[0:a:{found.audio}]{levelled(measured.gain, whole_s)}[audio]")
     threads = str(ffmpeg.THREADS)
     arguments: list[str | Path] = ["-threads", threads, *ffmpeg.FROM_STRANGERS, "-i", source]
     arguments += ["-filter_complex_threads", threads, "-filter_complex", ";".join(graph)]
+    if found.has_audio:
+        arguments += _sound(source, folder, found, measured, whole_s)
     for rendition in renditions:
         arguments += ["-map", f"[v{rendition.height}]", *_h264(rendition, timing), *_hls(rendition.name, timing)]
     if found.has_audio:
@@ -51,6 +52,23 @@ def encode(
         on_part(min(1.0, seconds / whole_s))
 
     ffmpeg.run(arguments, timeout_s=600 + SLOWEST * whole_s, folder=folder, on_time=on_time)
+    (folder / EVEN).unlink(missing_ok=True)
+
+
+def _sound(source: Path, folder: Path, found: Probe, measured: Measured, whole_s: float) -> list[str | Path]:
+    """The end of ffmpeg's inputs, and the graph that ends in [audio].
+
+    It is one of its own: where the pictures change their size, ffmpeg begins theirs anew, and a sound with them would come again
+    after a silence from time 0 on. Where the sound itself changes, it is made even first; the original is read all the same, since
+    ffmpeg counts from the earlier one of the tracks that it reads.
+    """
+    track = f"0:a:{found.audio}"
+    if measured.steady:
+        return ["-filter_complex", f"[{track}]{levelled(measured.gain, whole_s)}[audio]"]
+    gain = make_even(source, found, folder / EVEN)
+    same_time = ["-map", track, "-c", "copy", "-f", "null", "-"]
+    graph = f"[1:a:1]{levelled(gain, whole_s)}[audio]"
+    return [*ffmpeg.FROM_US, "-i", EVEN, "-filter_complex", graph, *same_time]
 
 
 def check_complete(said_s: float, reached_s: float) -> None:
@@ -67,8 +85,9 @@ def check_complete(said_s: float, reached_s: float) -> None:
 def _pictures(found: Probe, largest: Rendition, timing: Timing, whole_s: float) -> str:
     filters = ["bwdif=mode=send_frame:deint=interlaced"] if found.interlaced else []
     filters.append(f"fps={timing.rate}:start_time=0")
-    # Where the pictures end before the sound, the last one stays. (Between two frames: no rounding adds or takes one.)
-    filters.append(f"tpad=stop=-1:stop_mode=clone,trim=end={whole_s - float(1 / timing.rate) / 2:.6f}")
+    # Where the pictures end before the sound, the last one stays. (Between two frames, and not half-way, since ffmpeg rounds it
+    # to whole ones: none is added or taken.)
+    filters.append(f"tpad=stop=-1:stop_mode=clone,trim=end={whole_s - float(1 / timing.rate) / 4:.6f}")
     if found.hdr:  # no larger than needed: it is slow
         filters += [f"scale={largest.width}:{largest.height}", TO_SDR, "format=yuv420p"]
     return ",".join(filters)

@@ -16,7 +16,7 @@ MOST_TILES = 500
 
 def make_pictures(folder: Path, size: Rendition, timing: Timing, duration_s: float) -> None:
     """poster.jpg; sprites-<nnn>.jpg, sheets of small pictures made from key frames alone; sprites.vtt, which says when each is."""
-    key_frames = math.ceil(duration_s / timing.gop_s - 0.01)
+    key_frames = max(1, math.ceil(duration_s / timing.gop_s - 0.01))
     step = math.ceil(key_frames / MOST_TILES)
     tiles = math.ceil(key_frames / step)
     rows = min(ROWS, math.ceil(tiles / COLUMNS))
@@ -26,7 +26,8 @@ def make_pictures(folder: Path, size: Rendition, timing: Timing, duration_s: flo
     plain = ["-an", "-map_metadata", "-1"]
     poster = ["-map", "0:v", "-frames:v", "1", "-update", "1", "-q:v", "3", *plain, "poster.jpg"]
     sheets = ["-map", "1:v", "-vf", filters, "-fps_mode", "passthrough", "-q:v", "5", *plain, "sprites-%03d.jpg"]
-    reading = ["-ss", f"{duration_s * POSTER_AT:.3f}", *film, "-skip_frame", "nokey", *film]
+    poster_at = max(0, min(duration_s * POSTER_AT, duration_s - 1 / timing.rate))  # a picture is left from there on
+    reading = ["-ss", f"{poster_at:.3f}", *film, "-skip_frame", "nokey", *film]
     ffmpeg.run([*reading, *poster, *sheets], timeout_s=720, folder=folder)
     interval_s = float(timing.gop_s) * step
     cues = [_cue(i, i * interval_s, min((i + 1) * interval_s, duration_s), height, rows) for i in range(tiles)]

@@ -21,6 +21,8 @@ CEILING = 0.84  # of full scale, -1.5 dB: what the limiter lets through, with ro
 
 _INTEGRATED = re.compile(r"Integrated loudness:\s+I:\s+(-?[\d.]+) LUFS")
 _STEREO = "aresample=48000:async=1:first_pts=0,aformat=channel_layouts=stereo"
+_LOUDNESS = "ebur128=framelog=verbose"
+_EVEN = "aresample=48000,aformat=sample_fmts=s16:sample_rates=48000:channel_layouts=stereo"
 # Of framecrc: the seconds a tick lasts, and the stream, times of decoding and showing, and duration of each picture.
 _TICK = re.compile(r"#tb 0: (\d+)/(\d+)")
 _PICTURE = re.compile(r"0,\s*-?\d+,\s*(-?\d+),\s*(\d+),")
@@ -28,10 +30,14 @@ _PICTURE = re.compile(r"0,\s*-?\d+,\s*(-?\d+),\s*(\d+),")
 
 @dataclass(frozen=True)
 class Measured:
-    """`whole_s`: when the last picture and the last sound are over. `gain`: dB to the target loudness."""
+    """`whole_s`: when the last picture and the last sound are over. `gain`: dB to the target loudness.
+
+    `steady`: the sound has one rate and one number of channels throughout, which that of broadcasts and joined files need not.
+    """
 
     whole_s: float
     gain: float
+    steady: bool = True
 
 
 def measure(source: Path, found: Probe) -> Measured:
@@ -42,7 +48,7 @@ def measure(source: Path, found: Probe) -> Measured:
     pictures, reached = _Pictures(1 / found.rate), [0.0]
     outputs = ["-stats_period", "3600", "-map", "0:V:0", "-c", "copy", "-f", "framecrc", "pipe:1"]
     if found.has_audio:
-        outputs += ["-map", f"0:a:{found.audio}", "-af", f"{_STEREO},ebur128=framelog=verbose", "-f", "null", "-"]
+        outputs += ["-map", f"0:a:{found.audio}", "-af", f"{_STEREO},{_LOUDNESS}", "-f", "null", "-"]
     said = ffmpeg.run(
         [*ffmpeg.FROM_STRANGERS, "-i", source, *outputs],
         timeout_s=1800 + found.duration_s,
@@ -53,7 +59,21 @@ def measure(source: Path, found: Probe) -> Measured:
     loudness = _INTEGRATED.findall(said)
     if found.has_audio and not loudness:
         raise Refused(DAMAGED)
-    return Measured(max(reached[-1], pictures.end_s), _gain(float(loudness[-1])) if loudness else 0.0)
+    # Where the sound changes, ffmpeg begins its filters anew, and each of them tells what it heard.
+    return Measured(max(reached[-1], pictures.end_s), _gain(loudness), steady=len(loudness) < 2)
+
+
+def make_even(source: Path, found: Probe, file: Path) -> float:
+    """Writes a sound that is not steady to `file`, all of it in 48 kHz and stereo, as its second track; the first is silence from
+    time 0 on, so that both count from there. Gives its gain. Raises as `measure`.
+    """
+    silence = ["-f", "lavfi", "-i", "anullsrc=sample_rate=48000:duration=0.1"]
+    inputs: list[str | Path] = [*ffmpeg.FROM_STRANGERS, "-i", source, *silence]
+    same_time = ["-map", "0:V:0", "-c", "copy", "-f", "null", "-"]
+    tracks: list[str | Path] = ["-map", "1:a", "-map", f"0:a:{found.audio}", "-af:a:1", _EVEN, "-c:a", "flac", file]
+    ffmpeg.run([*inputs, *same_time, *tracks], timeout_s=1800 + found.duration_s)
+    heard: list[str | Path] = [*ffmpeg.FROM_US, "-i", file, "-map", "0:a:1", "-af", _LOUDNESS, "-f", "null", "-"]
+    return _gain(_INTEGRATED.findall(ffmpeg.run(heard, timeout_s=1800 + found.duration_s, level="info")))
 
 
 class _Pictures:
@@ -70,7 +90,8 @@ class _Pictures:
             self._tick = Fraction(int(tick[1]), int(tick[2]))
 
 
-def _gain(loudness: float) -> float:
+def _gain(said: list[str]) -> float:
+    loudness = float(said[-1]) if said else SILENCE - 1
     return 0.0 if loudness < SILENCE else min(TARGET - loudness, MOST_GAIN)
 
 

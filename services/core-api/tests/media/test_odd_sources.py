@@ -228,3 +228,67 @@ def test_8k_is_refused(tmp_path):
     assert refusal(source, tmp_path) == (
         "The picture is 7680 x 4320: the largest side may be 4096 pixels. Export it in 4K."
     )
+
+
+def pips(file):
+    """The seconds at which a tone begins for who hears one sample after another, whatever times the file gives them."""
+    command = ["-i", file, "-af", "asetpts=N/SR/TB,silencedetect=n=-30dB:d=0.2", "-vn", "-f", "null", "-"]
+    said = subprocess.run([ffmpeg.program(), *map(str, command)], capture_output=True, text=True).stderr
+    return [float(at) for at in re.findall(r"silence_end: ([\d.]+)", said)][:-1]  # the last silence ends with the file
+
+
+def recording(file, *parts):
+    """A broadcast's: two seconds of each (size, sampling rate, channels), with a pip half a second after each full one."""
+    pip = "aevalsrc='0.5*sin(2000*PI*t)*between(mod(t,1),0.5,0.6)'"
+    with file.open("wb") as whole:
+        for number, (size, rate, channels) in enumerate(parts):
+            part = file.with_name(f"part-{number}.ts")
+            source = [*TONE, f"testsrc2=size={size}:rate=25:duration=2", *TONE, f"{pip}:s={rate}:d=2", "-ac", channels]
+            codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"]
+            clips.run(*source, *codecs, "-output_ts_offset", 2 * number, part)
+            whole.write(part.read_bytes())
+    return file
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [("64x36", 48000, 2), ("96x72", 48000, 2)],
+        [("64x36", 48000, 2), ("64x36", 48000, 1)],
+        [("64x36", 48000, 2), ("64x36", 44100, 2)],
+    ],
+    ids=["size", "channels", "rate"],
+)
+def test_what_changes_in_the_middle_takes_nothing_out_of_step(tmp_path, parts):
+    """Of pictures or sound: ffmpeg begins its filters anew there, and the sound came again after a silence from time 0 on."""
+    source = recording(tmp_path / "recording.ts", *parts)
+    folder, facts = packaged(tmp_path, source)
+    assert facts.duration_s == pytest.approx(4, abs=0.2)
+    assert lengths(folder) == pytest.approx((facts.duration_s, facts.duration_s), abs=0.1)
+    assert pips(folder / "audio.m3u8") == pytest.approx([0.5, 1.5, 2.5, 3.5], abs=0.1)
+    assert not list(folder.glob("*.mka"))
+
+
+def test_a_sound_that_changes_stays_with_pictures_that_begin_later(tmp_path):
+    joined = recording(tmp_path / "joined.ts", ("64x36", 48000, 2), ("64x36", 48000, 1))
+    source = tmp_path / "recording.ts"
+    clips.run("-itsoffset", "1", "-i", joined, "-i", joined, "-map", "0:v", "-map", "1:a", "-c", "copy", source)
+    folder, facts = packaged(tmp_path, source)
+    assert facts.duration_s == pytest.approx(5, abs=0.2)
+    assert pips(folder / "audio.m3u8") == pytest.approx([0.5, 1.5, 2.5, 3.5], abs=0.1)
+
+
+@pytest.mark.parametrize("rate", ["25", "30", "60", "30000/1001", "60000/1001"])
+def test_the_last_picture_is_there(tmp_path, rate):
+    source = clips.make(tmp_path / "source.mp4", size="64x36", rate=rate, seconds=2)
+    folder, _facts = packaged(tmp_path, source)
+    assert clips.play(folder / "video-36.m3u8")[1] == clips.play(source)[1]
+
+
+@pytest.mark.parametrize("rate", ["1", "25", "60"])
+def test_a_single_picture(tmp_path, rate):
+    source = tmp_path / "single.mp4"
+    clips.run(*TONE, f"testsrc2=size=64x36:rate={rate}", "-frames:v", "1", source)
+    folder, _facts = packaged(tmp_path, source)
+    assert clips.play(folder / "progressive.mp4")[1] == 1
+    assert {path.name for path in folder.glob("*.jpg")} == {"poster.jpg", "sprites-001.jpg"}
