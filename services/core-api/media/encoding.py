@@ -15,6 +15,8 @@ from media.sound import Measured, levelled, make_even, measure
 SLOWEST = 40  # times the video's length, before encoding is given up
 EVEN = "even.mka"
 MISSING = 0.05  # of a file's length may be missing at its end, and always 2 s
+# Whoever does not say otherwise means BT.2020's colours, which high range comes in (ITU-R BT.2100).
+UNTOLD = "setparams=colorspace=bt2020nc:color_primaries=bt2020"
 # Brought to standard range: linear light, BT.709's colours, the highlights rolled off (Hable), BT.709's curve.
 TO_SDR = "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv"
 
@@ -88,6 +90,8 @@ def _pictures(found: Probe, largest: Rendition, timing: Timing, whole_s: float) 
     # Where the pictures end before the sound, the last one stays. (Between two frames, and not half-way, since ffmpeg rounds it
     # to whole ones: none is added or taken.)
     filters.append(f"tpad=stop=-1:stop_mode=clone,trim=end={whole_s - float(1 / timing.rate) / 4:.6f}")
+    if not found.colours_told:
+        filters.append(UNTOLD)
     if found.hdr:  # no larger than needed: it is slow
         filters += [f"scale={largest.width}:{largest.height}", TO_SDR, "format=yuv420p"]
     return ",".join(filters)

@@ -19,7 +19,7 @@ THREADS = 2  # for each decoder and encoder
 LARGEST_FILE = 64 * 2**30  # bytes
 MEMORY = 1536 * 2**20  # bytes
 CORES = 8  # so many may be busy all the time that it has
-STDERR_LINES = 400  # of its last words
+STDERR_LINES = 400  # of its last words, unless more are asked for
 
 # A playlist that calls itself .mp4 made ffmpeg read other local files: only these containers, only from files.
 FROM_STRANGERS = [
@@ -78,8 +78,9 @@ def run(
     on_time: Callable[[float], None] | None = None,
     on_line: Callable[[str], object] | None = None,
     level: str = "warning",
+    lines: int = STDERR_LINES,
 ) -> str:
-    """Runs ffmpeg in `folder` and answers the end of its stderr.
+    """Runs ffmpeg in `folder` and answers the last `lines` of its stderr.
 
     `on_time` is called about twice a second with the position reached in the output, in seconds; `on_line` with
     each line of stdout. Raises FfmpegFailed, also after `timeout_s`; Stopped.
@@ -96,7 +97,7 @@ def run(
 
     watchdog = threading.Timer(timeout_s, give_up)
     watchdog.start()
-    tail: deque[str] = deque(maxlen=STDERR_LINES)
+    tail: deque[str] = deque(maxlen=lines)
     listener = threading.Thread(target=tail.extend, args=(stderr,), daemon=True)
     listener.start()
     try:

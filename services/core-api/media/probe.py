@@ -17,16 +17,20 @@ LARGEST_SIDE = 4096  # pixels; 8K would need more memory than ffmpeg gets
 FASTEST = 60  # frames a second; more is thinned out
 SLOWER_VARIABLE = 30  # what pictures that come when they like are brought to
 DEFAULT_RATE = Fraction(25)
+DESCRIPTION_LINES = 20_000  # of a file with hundreds of chapters, and a text in its metadata
 
-_DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
+_DURATION = re.compile(r"(?m)^  Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")  # not one in the words that a file carries
 _SIZE = re.compile(r", (\d+)x(\d+)(?=[ ,\n])")
 _PIXEL_ASPECT = re.compile(r"SAR (\d+):(\d+)")
-_ROTATION = re.compile(r"rotation of (-?[\d.]+) degrees")
+_ROTATION = re.compile(r"(?i)display ?matrix: rotation of (-?[\d.]+) degrees")
 _RATE = re.compile(r"([\d.]+)(k?) (fps|tbr)")
 _CODEC = re.compile(r": (?:Video|Audio): (\w+)")
+_EMPTY = re.compile(r"\b0 channels\b")  # announced, as some recorders do, but nothing of it is there
 _PICTURE = re.compile(r"\((?:attached pic|timed thumbnails|still image)\)")
 _INTERLACED = re.compile(r"\b(?:top|bottom) (?:first|coded first)")
 _HDR = re.compile(r"\b(?:smpte2084|arib-std-b67)\b")
+_HDR_UNTOLD = re.compile(r"\bunknown/[\w-]+/(?:smpte2084|arib-std-b67)|/unknown/(?:smpte2084|arib-std-b67)")
+_ODD_COLOURS = re.compile(r"[( ](ycgco[\w-]*|bt2020c|chroma-derived-n?c|ictcp|ipt-c2|smpte2085)/")
 _DOLBY_VISION_ALONE = re.compile(r"DOVI configuration record:.*compatibility id: 0\b")
 _NTSC = {Fraction(s): Fraction(n, 1001) for s, n in (("23.98", 24000), ("29.97", 30000), ("59.94", 60000))}
 
@@ -42,7 +46,8 @@ class Refused(Exception):
 class Probe:
     """`width` and `height` as shown: turned upright, square pixels. `rate` in frames a second, constant from here on.
 
-    `audio`: which of the file's sound tracks is used, counted from 0; None where there is none.
+    `audio`: which of the file's sound tracks is used, counted from 0; None where there is none. `colours_told`: its range is no
+    high one, or the file says how its colours are meant.
     """
 
     width: int
@@ -52,6 +57,7 @@ class Probe:
     audio: int | None
     interlaced: bool = False
     hdr: bool = False
+    colours_told: bool = True
 
     @property
     def has_audio(self) -> bool:
@@ -64,7 +70,7 @@ def probe(source: Path) -> Probe:
         if not file.read(1):
             raise Refused("The file is empty.")
     streams, header = _describe(source)
-    video = next((s for s in streams if ": Video: " in s and not _PICTURE.search(s)), None)
+    video = next((s for s in streams if ": Video: " in _first(s) and not _PICTURE.search(_first(s))), None)
     if video is None:
         raise Refused("The file has no video track.")
     _check_codec(video, codecs.VIDEO, "pictures", "MP4 with H.264")
@@ -77,27 +83,44 @@ def probe(source: Path) -> Probe:
         raise Refused(
             "The video is in Dolby Vision without a fallback. Export it in HDR10, HLG or standard range (SDR)."
         )
+    described = _first(video)
+    if odd := _ODD_COLOURS.search(described):
+        raise Refused(
+            f"The colours are stored as {odd[1]}, which is not accepted. Export the video as MP4 with H.264 in BT.709."
+        )
     duration_s = _duration(header) or _measured_duration(source)
     if duration_s <= 0:
         raise Refused("The video has no length.")
     if duration_s > LONGEST_S:
         raise Refused(f"The video is longer than {LONGEST_S // 3600} hours. Split it into several lessons.")
-    described = video.splitlines()[0]
-    interlaced = bool(_INTERLACED.search(described))
-    audio = _audio([s for s in streams if ": Audio: " in s])
-    return Probe(width, height, _rate(described), duration_s, audio, interlaced, bool(_HDR.search(described)))
+    return Probe(
+        width,
+        height,
+        _rate(described),
+        duration_s,
+        _audio([_first(s) for s in streams if ": Audio: " in _first(s)]),
+        interlaced=bool(_INTERLACED.search(described)),
+        hdr=bool(_HDR.search(described)),
+        colours_told=not _HDR_UNTOLD.search(described),
+    )
 
 
 def _describe(source: Path) -> tuple[list[str], str]:
     """ffmpeg's description of each stream, and what it says before the first."""
     try:
-        said = ffmpeg.run([*ffmpeg.FROM_STRANGERS, "-i", source], timeout_s=120, level="info")
+        reading: list[str | Path] = [*ffmpeg.FROM_STRANGERS, "-i", source]
+        said = ffmpeg.run(reading, timeout_s=120, level="info", lines=DESCRIPTION_LINES)
     except ffmpeg.FfmpegFailed as failure:  # as it must: no output was asked for
         said = failure.stderr
     if "Input #0" not in said:
         raise Refused(UNREADABLE)
     header, *streams = re.split(r"(?m)^\s*Stream #0:", said.split("Input #0", 1)[1])
     return streams, header
+
+
+def _first(stream: str) -> str:
+    """The line that ffmpeg says of a stream itself; those behind it are words that the file carries, and side data."""
+    return stream.partition("\n")[0]
 
 
 def _check_codec(stream: str, allowed: frozenset[str], what: str, instead: str) -> None:
@@ -110,10 +133,11 @@ def _check_codec(stream: str, allowed: frozenset[str], what: str, instead: str) 
 
 
 def _audio(tracks: list[str]) -> int | None:
-    """The track that the file calls its default, else the first, of those that can be decoded."""
-    usable = [number for number, track in enumerate(tracks) if _codec(track) in codecs.AUDIO]
-    if tracks and not usable:
-        _check_codec(tracks[0], codecs.AUDIO, "sounds", "MP4 with AAC sound")
+    """The track that the file calls its default, else the first, of those that can be decoded. None too where no sound came."""
+    filled = [number for number, track in enumerate(tracks) if not _EMPTY.search(track)]
+    usable = [number for number in filled if _codec(tracks[number]) in codecs.AUDIO]
+    if filled and not usable:
+        _check_codec(tracks[filled[0]], codecs.AUDIO, "sounds", "MP4 with AAC sound")
     return next((number for number in usable if "(default)" in tracks[number]), usable[0] if usable else None)
 
 
@@ -123,11 +147,11 @@ def _codec(track: str) -> str:
 
 
 def _shown_size(video: str) -> tuple[int, int]:
-    found = _SIZE.search(video.splitlines()[0] + "\n")
+    found = _SIZE.search(_first(video) + "\n")
     if not found:
         raise Refused("The pictures cannot be decoded. Export the video again as MP4 with H.264.")
     width, height = int(found[1]), int(found[2])
-    if (aspect := _PIXEL_ASPECT.search(video)) and int(aspect[1]) and int(aspect[2]):
+    if (aspect := _PIXEL_ASPECT.search(_first(video))) and int(aspect[1]) and int(aspect[2]):
         width = round(width * int(aspect[1]) / int(aspect[2]))
     rotation = _ROTATION.search(video)
     if rotation and round(float(rotation[1])) % 180:

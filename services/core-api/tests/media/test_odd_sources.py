@@ -292,3 +292,32 @@ def test_a_single_picture(tmp_path, rate):
     folder, _facts = packaged(tmp_path, source)
     assert clips.play(folder / "progressive.mp4")[1] == 1
     assert {path.name for path in folder.glob("*.jpg")} == {"poster.jpg", "sprites-001.jpg"}
+
+
+def test_high_range_that_does_not_tell_its_colours_is_taken_for_what_it_comes_in(tmp_path):
+    source = tmp_path / "hlg.mp4"
+    clips.run(*TONE, "color=c=gray:size=64x36:rate=5:duration=1", "-x264-params", "transfer=arib-std-b67", source)
+    found = probe.probe(source)
+    assert (found.hdr, found.colours_told) == (True, False)
+    folder, _facts = packaged(tmp_path, source)
+    red, green, blue = pixel(folder)
+    assert 60 < red < 220
+    assert max(red, green, blue) - min(red, green, blue) < 8
+
+
+@pytest.mark.parametrize("colours", ["YCgCo", "bt2020c", "ICtCp"])
+def test_colours_that_cannot_be_converted_are_named(tmp_path, colours):
+    source = tmp_path / "odd.mp4"
+    clips.run(*TONE, "testsrc2=size=64x36:duration=0.2", "-x264-params", f"colormatrix={colours}", source)
+    assert refusal(source, tmp_path) == (
+        f"The colours are stored as {colours.lower()}, which is not accepted. Export the video as MP4 with H.264 in BT.709."
+    )
+
+
+def test_a_sound_track_that_is_announced_but_empty_is_none(tmp_path):
+    """As a recorder leaves it whose microphone was off."""
+    source = tmp_path / "muted.ts"
+    picture = [*TONE, "testsrc2=size=64x36:rate=5:duration=1", *TONE, "sine=duration=1", "-af", "aselect=0"]
+    clips.run(*picture, "-c:v", "libx264", "-c:a", "aac", source)
+    folder, _facts = packaged(tmp_path, source)
+    assert not list(folder.glob("audio*"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -98,3 +99,24 @@ def test_a_picture_on_its_side(tmp_path):
 )
 def test_frame_rates(tmp_path, rate, expected):
     assert probe(clips.make(tmp_path / "clip.mp4", rate=rate, seconds=1)).rate == expected
+
+
+def test_what_the_files_own_words_say_is_not_believed(tmp_path, clip):
+    """A text about the video that its site put into it, a track's title, hundreds of chapters."""
+    file, chapters = tmp_path / "told.mkv", tmp_path / "chapters.txt"
+    lines = [f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={n * 10}\nEND={n * 10 + 10}\ntitle=Part {n}" for n in range(250)]
+    chapters.write_text("\n".join([";FFMETADATA1", *lines]))
+    text = "Bread\nDuration: 1:02:03\nrotation of 90 degrees, SAR 4:1"
+    words = [
+        "-metadata",
+        f"comment={text}",
+        "-metadata:s:v",
+        f"title={text}",
+        "-metadata:s:a",
+        "title=Video: 4000x4000",
+    ]
+    clips.run(
+        "-i", clip, "-i", chapters, "-map", "0:a", "-map", "0:v", "-map_chapters", "1", "-c", "copy", *words, file
+    )
+    assert probe(file) == replace(probe(clip), duration_s=probe(file).duration_s)
+    assert probe(file).duration_s == pytest.approx(3, abs=0.05)
