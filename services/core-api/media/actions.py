@@ -23,6 +23,7 @@ from media import storage
 from media.captions import to_webvtt
 from media.errors import NothingToRetry, NoVideoLesson
 from media.ffmpeg import FfmpegFailed, Stopped
+from media.file_actions import NO_ROOM
 from media.leftovers import reuse
 from media.models import Caption, Package, VideoAsset
 from media.packaging import Facts, make_package
@@ -94,23 +95,29 @@ def do_package(asset_id: uuid.UUID) -> Outcome:
     May be killed at any point and run again, or run twice at once: one package results. What went wrong is told to the
     author by the asset, and to the operator by the log.
     """
-    storage.clear_abandoned()
-    with storage.workspace(asset_id) as folder:
-        if folder is None:
-            return Outcome.BUSY
-        asset = _begin(asset_id)
-        if asset is None:
-            return Outcome.SETTLED
-        try:
-            path, facts = storage.finished(asset_id) or _make(asset, folder)
-            _publish(asset, path, facts)
-        except Refused as refusal:
-            _fail(asset, str(refusal))
-            return Outcome.SETTLED
-        except Stopped:
-            return _hand_back(asset)
-        except (FfmpegFailed, OSError) as error:
-            return _stumble(asset, error)
+    try:
+        storage.clear_abandoned()
+        with storage.workspace(asset_id) as folder:
+            return _package(asset_id, folder) if folder else Outcome.BUSY
+    except OSError as error:  # of a full disk, on which not even a folder to work in can be made
+        asset = VideoAsset.objects.filter(pk=asset_id, status__in=UNFINISHED).first()
+        return _stumble(asset, error) if asset else Outcome.SETTLED
+
+
+def _package(asset_id: uuid.UUID, folder: Path) -> Outcome:
+    asset = _begin(asset_id)
+    if asset is None:
+        return Outcome.SETTLED
+    try:
+        path, facts = storage.finished(asset_id) or _make(asset, folder)
+        _publish(asset, path, facts)
+    except Refused as refusal:
+        _fail(asset, str(refusal))
+        return Outcome.SETTLED
+    except Stopped:
+        return _hand_back(asset)
+    except (FfmpegFailed, OSError) as error:
+        return _stumble(asset, error)
     log.info("video packaged", asset=str(asset_id), lesson=str(asset.lesson_id), duration_s=facts.duration_s)
     return Outcome.SETTLED
 
@@ -231,8 +238,8 @@ def do_set_caption(lesson: Lesson, language: str, data: bytes, label: str = "") 
         reuse(caption.path)
         try:
             storage.keep_caption(caption.path, text)
-        except StoreFailed as failure:
+        except OSError as failure:
             log.warning("caption not kept", lesson=str(lesson.pk), error=str(failure))
-            raise Unavailable from failure
+            raise (Unavailable() if isinstance(failure, StoreFailed) else Unavailable(NO_ROOM)) from failure
         values = {"label": caption.label, "path": caption.path}
         return Caption.objects.update_or_create(lesson=lesson, language=language, defaults=values)[0]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
 
+from config.problems import Unavailable
 from media import actions, packaging, storage
 from media.actions import Outcome, do_add_video, do_package
+from media.local_store import LocalStore
 from media.models import VideoAsset
 from media.whole import check_whole
 from tests.media.test_jobs import files_below, lesson, ready
@@ -85,3 +88,29 @@ def test_it_is_full_when_a_video_is_taken_over(lesson, clip, settings, monkeypat
         do_add_video(lesson, clip)
     assert not VideoAsset.objects.exists()
     assert files_below(settings.UPLOADS_ROOT) == ["imports"]
+
+
+def test_it_is_so_full_that_nothing_can_be_begun(lesson, clip, media_root, monkeypatch):
+    """Not even a folder to work in can be made: its author is told all the same, and may retry."""
+    asset = do_add_video(lesson, clip)
+
+    def full(folder):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr(storage, "make_folder", full)
+        assert [do_package(asset.id) for _ in range(3)] == [Outcome.AGAIN, Outcome.AGAIN, Outcome.SETTLED]
+    asset.refresh_from_db()
+    assert (asset.status, asset.error) == (VideoAsset.Status.FAILED, actions.DISK_FULL)
+    actions.do_retry(asset)
+    assert do_package(asset.id) is Outcome.SETTLED
+    ready(asset, media_root)
+
+
+def test_it_is_full_when_captions_come(lesson, monkeypatch):
+    def full(self, path, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(LocalStore, "write", full)
+    with pytest.raises(Unavailable, match="no room"):
+        actions.do_set_caption(lesson, "en", b"1\n00:00:01,000 --> 00:00:02,000\nHello\n")
