@@ -20,6 +20,7 @@ from django.utils import timezone
 from courses.models import Course
 from media.local_store import LocalStore
 from media.models import Attachment, Caption, Leftover, Package, VideoAsset
+from media.storage import WORK
 from media.stores import Store, store
 
 KEPT = timedelta(days=7)
@@ -50,7 +51,8 @@ def _unused() -> Iterator[str]:
     needed = {str(asset) for asset in _needed().values_list("pk", flat=True)}
     local = _volume()
     shown = {path.split("/")[1] for path in Package.objects.filter(asset__in=_needed()).values_list("path", flat=True)}
-    yield from (f"packages/{name}" for name in store().children("packages") if name not in needed | shown)
+    kept = needed | shown | {WORK}
+    yield from (f"packages/{name}" for name in store().children("packages") if name not in kept)
     yield from _unnamed(store(), "captions", Caption.objects.values_list("path", flat=True))
     yield from _unnamed(local, "attachments", Attachment.objects.values_list("path", flat=True))
     yield from _unnamed(local, "posters", Course.objects.exclude(poster="").values_list("poster", flat=True))
@@ -67,6 +69,7 @@ def _needed() -> QuerySet[VideoAsset]:
 
 
 def _unnamed(where: Store, top: str, named: Iterable[str]) -> Iterator[str]:
+    """Among them what somebody was writing, aside, who was killed."""
     known = set(named)
     for folder in where.children(top):
         paths = (f"{top}/{folder}/{name}" for name in where.children(f"{top}/{folder}"))

@@ -65,7 +65,7 @@ class LocalStore:
 
     def children(self, path: str) -> list[str]:
         folder = self._root / path
-        return [each.name for each in folder.iterdir() if each.name[0] != "."] if folder.is_dir() else []
+        return [each.name for each in folder.iterdir()] if folder.is_dir() else []
 
 
 def read_facts(folder: Path) -> Facts | None:

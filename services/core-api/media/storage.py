@@ -26,9 +26,11 @@ from media.locks import lock_file
 from media.packaging import Facts
 from media.stores import store
 
+WORK = ".work"  # below packages
+
 
 def _work() -> Path:
-    return Path(settings.MEDIA_ROOT) / "packages" / ".work"
+    return Path(settings.MEDIA_ROOT) / "packages" / WORK
 
 
 def source_path(source: str) -> Path:

@@ -36,7 +36,7 @@ class Store(Protocol):
         """What is at `path` and below. Nothing there is well too."""
 
     def children(self, path: str) -> list[str]:
-        """The names directly below `path`, without those that begin with a dot."""
+        """The names directly below `path`."""
 
 
 def store() -> Store:

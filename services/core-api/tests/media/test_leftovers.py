@@ -138,3 +138,15 @@ def test_one_that_cannot_be_removed_keeps_no_other_from_it(lesson, add, media_ro
     assert Package.objects.filter(asset=old).exists()  # rows and files go together
     a_week_later()
     assert there(old, media_root) == (False, False)
+
+
+def test_what_was_being_written_when_the_power_went_goes_too(lesson, media_root):
+    """A file is written aside, under a name that begins with a dot; what is being packaged stays."""
+    kept = do_set_caption(lesson, "en", WORDS % b"Hello").path
+    litter = [f"captions/{lesson.pk}/.en-01.vtt.ab", f"attachments/{lesson.pk}/.ab", f"posters/{lesson.pk}/.ab"]
+    working = ["packages/.work/0190a3c0/ab/video-360-00000.m4s"]
+    for path in [*litter, *working]:
+        (media_root / path).parent.mkdir(parents=True, exist_ok=True)
+        (media_root / path).write_bytes(b"half")
+    a_week_later()
+    assert [path for path in [*litter, *working, kept] if (media_root / path).exists()] == [*working, kept]
