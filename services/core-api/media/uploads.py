@@ -23,7 +23,7 @@ def do_take_upload(lesson: Lesson, upload: uuid.UUID, by: User) -> VideoAsset:
 
     Taking it, its asset and the job are one transaction: killed at any point, all of it happened or nothing. The file stays
     where it is; from the commit on it is ours. The asset has the upload's id, so that no upload becomes two.
-    Raises NoVideoLesson, NotFound, UploadUnfinished, UploadUsed, Unavailable.
+    Raises NoVideoLesson, NotFound (also where the lesson was deleted meanwhile), UploadUnfinished, UploadUsed, Unavailable.
     """
     if lesson.kind != Lesson.Kind.VIDEO:
         raise NoVideoLesson
@@ -31,6 +31,8 @@ def do_take_upload(lesson: Lesson, upload: uuid.UUID, by: User) -> VideoAsset:
         raise NotFound
     try:
         with transaction.atomic():
+            if not Lesson.objects.select_for_update().filter(pk=lesson.pk).exists():
+                raise NotFound
             return _make(lesson, upload, by) if _take(upload, by) else _made_before(lesson, upload, by)
     except ProgrammingError as error:  # the gateway's migrations were not run yet
         raise Unavailable from error

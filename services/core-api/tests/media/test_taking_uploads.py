@@ -14,6 +14,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.models import Event
+from courses.models import Lesson
+from media import api as api_of_media
 from media import leftovers
 from media.models import Leftover, VideoAsset
 from media.uploads import do_take_upload
@@ -152,3 +154,18 @@ def test_a_persons_export_has_their_uploads_and_the_names_they_gave_them(uploads
     rows = next(list(part.rows) for part in held_about(ines) if getattr(part, "name", "") == "stream/uploads")
     assert [(row["id"], row["size"], row["said_filename"]) for row in rows] == [(number, 5, "My film.mp4")]
     assert json.dumps(rows, default=str)
+
+
+def test_a_lesson_that_is_deleted_at_this_moment_leaves_the_upload_as_it_was(uploads, api, ines, monkeypatch):
+    lesson, number = video_lesson(ines), uploads.of(ines)
+    found = api_of_media.find_managed_lesson
+
+    def found_and_deleted(*arguments):
+        there = found(*arguments)
+        Lesson.objects.filter(pk=there.pk).delete()
+        return there
+
+    monkeypatch.setattr(api_of_media, "find_managed_lesson", found_and_deleted)
+    answer = api.as_(ines).post(f"/api/v1/lessons/{lesson.id}/video/", {"upload": str(number)})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert not uploads.taken(number)
