@@ -61,7 +61,7 @@ test-embedded: setup-tests ## make demo and make setup themselves
 test-e2e: setup-tests ## the main job, over HTTP and WebSocket, against a demo of its own
 	@exec $(RUN) deploy.embedded.run_tests e2e
 
-test-browser: setup-tests ## the support desk, and a lesson that plays, in Chromium (installed where it is missing, by root on Debian), against a demo of its own
+test-browser: setup-tests ## the support desk, an upload, and a lesson that plays, in Chromium (installed where it is missing, by root on Debian), against a demo of its own
 	@command -v chromium >/dev/null || deploy/bin/install-chromium
 	@exec $(RUN) deploy.embedded.run_tests browser
 

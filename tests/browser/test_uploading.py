@@ -1,94 +1,126 @@
-"""The admin site's page that uploads a lesson's video, in a real browser."""
+"""An author uploads a lesson's video in the admin site, over a network that fails at bad moments."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
-HANDING_OVER = re.compile(r"/api/v1/lessons/[^/]+/video/$")
-WITHIN = 60_000  # ms: a second of video is packaged meanwhile
+PACKAGED_WITHIN = 60_000  # milliseconds
+READY = "The video is ready to be watched."
+
+
+class UploadPage:
+    """`sent`: the methods of what went to the uploads. `cut`: how many requests about the video, by method, are to be lost, or their
+    answers (`arrives`).
+    """
+
+    arrives = False
+
+    def __init__(self, page: Page, lesson: str) -> None:
+        self.page, self.sent, self.cut = page, list[str](), dict[str, int]()
+        self.said = page.locator("#video-said")
+        self.path = f"/admin/courses/lesson/{lesson}/video/"
+        page.on("request", self._note)
+        page.route(f"**/api/v1/lessons/{lesson}/video/", self._pass)
+
+    def _note(self, request: Request) -> None:
+        if "/stream/v1/uploads/" in request.url:
+            self.sent.append(request.method)
+
+    def _pass(self, route: Route) -> None:
+        method = route.request.method
+        if self.cut.get(method, 0) > 0:
+            self.cut[method] -= 1
+            if self.arrives:
+                route.fetch()
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    def choose(self, file: Path) -> None:
+        self.page.get_by_label("File:").set_input_files(file)
+
+    def press(self, button: str) -> None:
+        self.page.get_by_role("button", name=button, exact=True).click()
 
 
 @pytest.fixture
-def page(browser: Browser, base_url: str, accounts: dict[str, dict[str, str]]) -> Iterator[Page]:
-    """An admin's, who is logged in."""
+def upload_page(
+    browser: Browser, base_url: str, accounts: dict[str, dict[str, str]], video_lesson: dict[str, Any]
+) -> Iterator[Callable[[], UploadPage]]:
+    """The page of the lesson's video, for the admin, who is logged in."""
     context = browser.new_context(base_url=base_url)
-    page = context.new_page()
-    page.goto("/admin/login/?next=/admin/")
-    page.get_by_label("Username or e-mail address").fill(accounts["admin"]["username"])
-    page.get_by_label("Password").fill(accounts["admin"]["password"])
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/admin/")
-    yield page
+
+    def opened() -> UploadPage:
+        there = UploadPage(context.new_page(), video_lesson["id"])
+        there.page.goto(there.path)
+        if "/login/" in there.page.url:
+            there.page.get_by_label("Username or e-mail address").fill(accounts["admin"]["username"])
+            there.page.get_by_label("Password").fill(accounts["admin"]["password"])
+            there.page.get_by_role("button", name="Log in").click()
+            there.page.wait_for_url(f"**{there.path}")
+        return there
+
+    yield opened
     context.close()
 
 
-@pytest.fixture
-def sent(page: Page) -> list[str]:
-    """The methods of what the page asks of the gateway: POST begins an upload, PATCH sends bytes."""
-    methods: list[str] = []
-
-    def note(request: Request) -> None:
-        if "/stream/v1/uploads/" in request.url:
-            methods.append(request.method)
-
-    page.on("request", note)
-    return methods
-
-
-def choose(page: Page, lesson: dict[str, Any], clip: Path) -> None:
-    page.goto(f"/admin/courses/lesson/{lesson['id']}/video/")
-    page.get_by_label("File:").set_input_files(clip)
-
-
-def upload(page: Page, answer: str) -> None:
-    page.get_by_role("button", name="Upload").click()
-    expect(page.get_by_role("status")).to_contain_text(answer, timeout=WITHIN)
-
-
-def lose_the_line(page: Page, when: str) -> None:
-    """As the video is handed over for the first time: the request never arrives, or its answer does not."""
-
-    def lose(route: Route) -> None:
-        assert route.request.method == "POST"
-        if when == "after":
-            route.fetch()
-        route.abort()
-
-    page.route(HANDING_OVER, lose, times=1)
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_what_is_all_there_is_not_sent_again_where_handing_it_over_failed(
-    page: Page, sent: list[str], video_lesson: dict[str, Any], clip: Path, when: str
+@pytest.mark.parametrize("arrives", [False, True])
+def test_what_has_come_is_not_sent_again_where_handing_it_on_fails(
+    upload_page: Callable[[], UploadPage], clip: Path, arrives: bool
 ) -> None:
-    choose(page, video_lesson, clip)
-    lose_the_line(page, when)
-    upload(page, "press Upload to go on")
-    upload(page, "The video is ready to be watched.")
-    assert (sent.count("POST"), sent.count("PATCH")) == (1, 1)
+    there = upload_page()
+    there.cut, there.arrives = {"POST": 1}, arrives
+    there.choose(clip)
+    there.press("Upload")
+    expect(there.said).to_contain_text("The connection was lost.")
+    expect(there.said).to_contain_text("press Upload to go on")
+    there.cut = {"GET": 2}  # on the way, somebody looks how far it is
+    there.press("Upload")
+    expect(there.said).to_have_text(READY, timeout=PACKAGED_WITHIN)
+    assert there.sent.count("POST") == 1
+    assert there.cut == {"GET": 0}
 
 
-def test_nor_after_the_page_was_opened_again(
-    page: Page, sent: list[str], video_lesson: dict[str, Any], clip: Path
+def test_nor_after_the_page_was_closed(upload_page: Callable[[], UploadPage], clip: Path) -> None:
+    there = upload_page()
+    there.cut = {"POST": 1}
+    there.choose(clip)
+    there.press("Upload")
+    expect(there.said).to_contain_text("The connection was lost.")
+    there.page.reload()
+    there.choose(clip)
+    there.press("Upload")
+    expect(there.said).to_have_text(READY, timeout=PACKAGED_WITHIN)
+    assert there.sent.count("POST") == 1
+
+
+def test_a_file_that_became_a_video_may_be_uploaded_again(upload_page: Callable[[], UploadPage], clip: Path) -> None:
+    """Its author thought that it was another one."""
+    there = upload_page()
+    there.choose(clip)
+    for times in (1, 2):
+        there.press("Upload")
+        expect(there.said).to_have_text(READY, timeout=PACKAGED_WITHIN)
+        assert there.sent.count("POST") == times
+
+
+def test_a_video_that_failed_says_why_and_is_packaged_again_from_here(
+    upload_page: Callable[[], UploadPage], tmp_path: Path
 ) -> None:
-    choose(page, video_lesson, clip)
-    lose_the_line(page, "before")
-    upload(page, "press Upload to go on")
-    choose(page, video_lesson, clip)
-    upload(page, "The video is ready to be watched.")
-    assert (sent.count("POST"), sent.count("PATCH")) == (1, 1)
-
-
-def test_a_file_that_became_a_video_may_be_uploaded_again(
-    page: Page, sent: list[str], video_lesson: dict[str, Any], clip: Path
-) -> None:
-    choose(page, video_lesson, clip)
-    upload(page, "The video is ready to be watched.")
-    upload(page, "The video is ready to be watched.")  # its author thought that it was another one
-    assert (sent.count("POST"), sent.count("PATCH")) == (2, 2)
+    there, reason = upload_page(), "The file cannot be read as a video."
+    diary = tmp_path / "diary.mp4"
+    diary.write_text("Dear diary")
+    there.choose(diary)
+    there.press("Upload")
+    expect(there.said).to_contain_text(reason, timeout=PACKAGED_WITHIN)
+    later = upload_page()
+    expect(later.said).to_contain_text(reason)
+    with later.page.expect_response("**/video/retry/") as answer:
+        later.press("Package again")
+    assert answer.value.status == 202
+    expect(later.said).to_contain_text(reason, timeout=PACKAGED_WITHIN)

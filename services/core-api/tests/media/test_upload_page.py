@@ -1,4 +1,4 @@
-"""The admin site's page that uploads a lesson's video; what it does in a browser, people have to look at."""
+"""The admin site's page that uploads a lesson's video; what it does in a browser, tests/browser/test_uploading.py shows."""
 
 from __future__ import annotations
 
