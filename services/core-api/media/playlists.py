@@ -49,7 +49,8 @@ def with_one_target(texts: Mapping[str, str]) -> dict[str, str]:
 
 def agree(folder: Path) -> None:
     """Gives the media playlists in `folder`, as ffmpeg left them, one target duration."""
-    texts = {path.name: path.read_text(encoding="ascii") for path in folder.glob("*.m3u8")}
+    paths = [path for path in folder.glob("*.m3u8") if path.name != "master.m3u8"]
+    texts = {path.name: path.read_text(encoding="ascii") for path in paths}
     for name, text in with_one_target(texts).items():
         (folder / name).write_text(text, encoding="ascii", newline="\n")
 
