@@ -14,8 +14,8 @@ READY = "The video is ready to be watched."
 
 
 class UploadPage:
-    """`sent`: the methods of what went to the uploads. `cut`: how many requests about the video, by method, are to be lost, or their
-    answers (`arrives`).
+    """`sent`: the methods of what went to the uploads. `cut`: how many requests about the video, by method, are to be lost;
+    `arrives`: they are not, but their answers.
     """
 
     arrives = False
