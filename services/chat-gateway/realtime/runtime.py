@@ -111,7 +111,7 @@ class Runtime:
             await assign_waiting()
             await self.store.delete_stale_connect_tickets()
         except (*OUTAGE, DjangoDatabaseError):
-            assignment.lease_could_not_be_renewed()
+            assignment.give_time_to_return()
 
     async def mail(self) -> None:
         """Whoever is away, here and elsewhere, is told of what they have not read."""
@@ -137,6 +137,7 @@ class Runtime:
 async def running() -> AsyncIterator[Runtime]:
     """Opens what is needed and keeps it going; nothing has to be reachable yet."""
     runtime = Runtime()
+    assignment.give_time_to_return()
     await runtime.store.open()
     unsubscribe = events.subscribe(runtime.hub.announce_from_thread)
     work: list[Callable[[], Awaitable[None]]] = [

@@ -176,8 +176,8 @@ async def server(running_server: ChatServer) -> AsyncIterator[ChatServer]:
 
 @pytest.fixture
 async def own_server(world: World) -> AsyncIterator[ChatServer]:
-    """A server that the test may kill. It sweeps."""
-    server = ChatServer().start()
+    """A server that the test may kill. It sweeps, and waits for no agents to return."""
+    server = ChatServer("from tickets import assignment; assignment.TO_RETURN = 0").start()
     yield server
     await sockets.close_all()
     server.stop(9)

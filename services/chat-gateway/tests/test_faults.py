@@ -7,6 +7,7 @@ import json
 import os
 import time
 import uuid
+from datetime import timedelta
 from functools import partial
 
 import httpx
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 from channels.db import database_sync_to_async
 from django.db import connections
+from django.db.models.functions import Now
 
 from deploy.embedded.databases import ROLES, database_url, make_database
 from deploy.embedded.postgres import Postgres
@@ -25,7 +27,7 @@ from tests.server import BY_EVENTS_ALONE, ChatServer, wait_for
 from tests.sockets import ask, opened, talking
 from tests.world import World, publish
 from tickets.events import TicketEvent
-from tickets.models import Assignment
+from tickets.models import AgentStatus, Assignment
 
 needs_redis = pytest.mark.skipif(find_program() is None, reason="no Redis here")
 
@@ -227,12 +229,6 @@ async def test_hints_that_nobody_hears_cost_latency_only(own_server, world, tick
 
 
 async def test_an_agents_open_socket_keeps_them_present(own_server, world, category, alice, bob):
-    from datetime import timedelta
-
-    from django.db.models.functions import Now
-
-    from tickets.models import AgentStatus
-
     await ask(own_server, bob, "PUT", "/agents/me/", {"status": "online"})
     body = {"category": category[1], "subject": "Help", "message": "Please"}
     ticket = (await ask(own_server, alice, "POST", "/tickets/", body)).json()
@@ -253,6 +249,26 @@ async def test_an_agents_open_socket_keeps_them_present(own_server, world, categ
         {"type": "assigned", "state": "queued", "assignee": None},
         {"type": "assigned", "state": "open", "assignee": bob.username},  # renewed in the very same moment
     )
+
+
+async def test_agents_who_come_back_after_all_was_down_keep_their_tickets(world, category, call, alice, bob):
+    """An upgrade, or a restart of the machine, takes longer than their leases."""
+    assert (await database_sync_to_async(call)(bob, "PUT", "/agents/me/", {"status": "online"})).status_code == 200
+    body = {"category": category[1], "subject": "Help", "message": "Please"}
+    ticket = (await database_sync_to_async(call)(alice, "POST", "/tickets/", body)).json()
+    assert ticket["assignee"] == bob.username
+    leases = AgentStatus.objects.filter(user_id=bob.id)
+    await database_sync_to_async(leases.update)(lease_until=Now() - timedelta(hours=1))
+    server = ChatServer("from realtime import runtime; runtime.SWEEP_EVERY = 0.2").start()
+    try:
+        await opened(f"ws://{server.address}/ws/desk/?token={bob.token()}", "chat.v1")
+        renewed = leases.filter(lease_until__gt=Now())
+        await database_sync_to_async(wait_for)(renewed.exists)
+    finally:
+        await sockets.close_all()
+        server.stop()
+    reasons = Assignment.objects.filter(ticket=ticket["id"]).values_list("reason", flat=True)
+    assert await database_sync_to_async(list)(reasons) == ["assigned"]
 
 
 QUICKLY_GONE = """

@@ -24,7 +24,7 @@ from tickets.rule import Agent, Waiting, plan
 
 LEASE = timedelta(seconds=60)  # how long a sign of life counts
 GRACE = timedelta(seconds=60)  # how much longer an agent who is gone keeps open tickets
-AFTER_OUTAGE = 30.0  # seconds that every process has to say who is there, once the database is back
+TO_RETURN = 30.0  # seconds that agents, and every process, have to say who is there after a start or an outage
 EVER = timedelta(days=36_500)  # that PostgreSQL can still count back
 BATCH = 200  # tickets given by one statement
 MOST = 1000  # tickets given in one transaction; then others have their turn at the lock
@@ -128,10 +128,10 @@ def lock() -> None:
 _leases_count_from = 0.0  # by the monotonic clock
 
 
-def lease_could_not_be_renewed() -> None:
-    """The database is away: for a while nobody is gone because their lease has ended, since it ended for everybody."""
+def give_time_to_return() -> None:
+    """We, or the database, were away: for a while nobody is gone because their lease has ended, since it ended for everybody."""
     global _leases_count_from  # one moment for all threads of the process
-    _leases_count_from = time.monotonic() + AFTER_OUTAGE
+    _leases_count_from = time.monotonic() + TO_RETURN
 
 
 def read_desk(category: uuid.UUID | None = None, user: uuid.UUID | None = None) -> Desk:

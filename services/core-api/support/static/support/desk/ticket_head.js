@@ -15,7 +15,8 @@ export class TicketHead {
   #said = byId("desk-said");
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #unsay;
-  #tagging = Promise.resolve();
+  /** @type {Promise<any>} */
+  #turn = Promise.resolve();
   #desk;
 
   /**
@@ -121,13 +122,10 @@ export class TicketHead {
     byId("desk-tag").focus();
   }
 
-  /** One after the other, so that the last answer is the newest. @param {{add?: string[], remove?: string[]}} changes */
-  #changeTags(changes) {
-    const id = this.#ticket?.id;
-    this.#tagging = this.#tagging.then(async () => {
-      const ticket = await this.#ask("PATCH", "tags", changes, id);
-      if (ticket) this.#desk.onTicket(ticket);
-    });
+  /** @param {{add?: string[], remove?: string[]}} changes */
+  async #changeTags(changes) {
+    const ticket = await this.#askInTurn("PATCH", "tags", changes);
+    if (ticket) this.#desk.onTicket(ticket);
   }
 
   #prioritise() {
@@ -188,7 +186,7 @@ export class TicketHead {
   }
 
   async #act(method, act, body, done) {
-    const ticket = await this.#ask(method, act, body);
+    const ticket = await this.#askInTurn(method, act, body);
     if (!ticket) return;
     this.#say(done);
     this.#desk.onTicket(ticket);
@@ -197,6 +195,12 @@ export class TicketHead {
 
   #keepFocus() {
     if (!document.activeElement?.checkVisibility() || document.activeElement === document.body) byId("desk-text").focus();
+  }
+
+  /** One after the other, however quickly they are asked for, so that the last answer is the newest. */
+  #askInTurn(method, act, body) {
+    const id = this.#ticket?.id;
+    return (this.#turn = this.#turn.then(() => this.#ask(method, act, body, id)));
   }
 
   /** The answer's body; null where it was refused, which the agent is told. */
