@@ -7,6 +7,7 @@ import base64
 import errno
 import hashlib
 import os
+import threading
 import uuid
 from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Client, Databases, Open, code
+from conftest import Client, Databases, Open, code, until
 from frozen import Wire
 from starlette.requests import ClientDisconnect
 from uploading import CHUNK, PATH, TUS, VIDEO, begin, kept, named, offset, published, send
@@ -286,6 +287,31 @@ async def test_a_disk_that_takes_no_file_or_tells_it_last_is_full_as_well(
     assert await offset(client, ines, at) == 1000
     assert (await send(client, ines, at, 1000, VIDEO[1000:])).status_code == 204
     assert kept(uploads_root, at) == VIDEO
+
+
+async def test_a_disk_that_hangs_under_uploads_keeps_no_viewer_waiting(
+    client: Client, ines: Person, mara: Person, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice as many are stuck as asyncio has threads for everybody."""
+    lesson, hanging, released = world.lesson(), threading.Semaphore(0), threading.Event()
+    world.enrol(mara, lesson)
+
+    def hang(_: int) -> None:
+        hanging.release()
+        released.wait(20)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(receiving.os, "fdatasync", hang)
+        places = [await begin(client, ines, 10) for _ in range(2 * min(32, (os.cpu_count() or 1) + 4))]
+        sending = [asyncio.create_task(send(client, ines, at, 0, VIDEO[:10])) for at in places]
+        await until(lambda: hanging.acquire(blocking=False))
+        try:
+            async with asyncio.timeout(10):
+                answer = await client.get(f"/stream/v1/lessons/{lesson.id}/video", headers=mara.bearer)
+            assert answer.status_code == 200
+        finally:
+            released.set()
+        assert {answer.status_code for answer in await asyncio.gather(*sending)} == {204}
 
 
 async def test_without_the_database_nothing_is_taken_and_nothing_is_lost(

@@ -13,7 +13,9 @@ import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 from uuid import UUID
@@ -25,6 +27,7 @@ FOLDER = "received"
 FOLDER_MODE, FILE_MODE = 0o2770, 0o660  # core-api and its packager share the group
 PATIENCE = 2.0  # seconds for a request before to let go: one that was cut off is just writing down what came
 LOOK_EVERY = 0.05  # seconds
+THREADS = ThreadPoolExecutor(8, "uploads")  # their own: a disk that hangs under uploads must not keep viewers waiting
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 P = ParamSpec("P")
@@ -32,8 +35,8 @@ T = TypeVar("T")
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """asyncio.to_thread; cancelled, it waits for the thread, which uses a descriptor that its caller closes next."""
-    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    """asyncio.to_thread, in THREADS; cancelled, it waits for the thread, which uses a descriptor that its caller closes next."""
+    task = asyncio.get_running_loop().run_in_executor(THREADS, partial(work, *args, **kwargs))
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
