@@ -1,7 +1,7 @@
 """How bytes leave: nginx sends them (X-Accel-Redirect), or this process does, under the same rules (DELIVERY=direct).
 
-aiofiles and not starlette's FileResponse, which answers a bad range as plain text, several ranges as multipart, and never
-304: nginx (max_ranges 1) does otherwise, and clients should not see which of the two served them.
+aiofiles and not starlette's FileResponse, which answers a bad range as plain text, and never 304: nginx does otherwise, and
+clients should not see which of the two served them. (But for several ranges at once, which get all of the file here.)
 """
 
 from __future__ import annotations
