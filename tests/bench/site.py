@@ -30,8 +30,22 @@ from stream_gateway.migrate import migrate  # noqa: E402  needs the path above
 
 PASSWORDS = dict.fromkeys(ROLES, "made-up-for-benches")
 SIZES = {"video-1080-00001.m4s": 2 << 20, "video-360-00001.m4s": 4 << 10}
-# Beside Lectern: the files without any question (plain), one that only answers X-Accel-Redirect (bare), Django.
+# Beside Lectern: the files without any question (plain), an app that only answers X-Accel-Redirect (bare), nginx itself that does
+# (least: what asking anybody costs), Django.
 OTHERS = """
+upstream least { server 127.0.0.1:%(least_app)d; keepalive 64; keepalive_requests 100000; }
+server {
+    listen 127.0.0.1:%(least_app)d;
+    keepalive_requests 100000;
+    access_log off;
+    location / { add_header X-Accel-Redirect /_media$uri; types {} default_type video/iso.segment; return 200; }
+}
+server {
+    listen 127.0.0.1:%(least)d;
+    set $upgrade_to "";
+    location / { set $connection_to ""; include conf.d/snippets/proxy.conf; limit_conn streams 500; proxy_pass http://least; }
+    location /_media/ { internal; alias "%(media)s/"; }
+}
 upstream bare { server 127.0.0.1:%(bare_app)d; keepalive 64; keepalive_timeout 60s; keepalive_requests 100000; }
 server {
     listen 127.0.0.1:%(plain)d;
@@ -49,6 +63,7 @@ server {
     location / { set $connection_to close; include conf.d/snippets/proxy.conf; proxy_pass http://127.0.0.1:%(django_app)d; }
 }
 """
+PORTS = ("ours", "gateway", "plain", "least", "least_app", "bare", "bare_app", "django", "django_app")
 BARE = """
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
@@ -118,7 +133,7 @@ def site(folder: Path) -> Iterator[Site]:
         for name, size in SIZES.items():
             (media / lesson.path / name).write_bytes(os.urandom(size))
         jwks = ending.enter_context(_jwks(keys))
-        ports = {name: free_port() for name in ("ours", "gateway", "plain", "bare", "bare_app", "django", "django_app")}
+        ports = {name: free_port() for name in PORTS}
         environment |= {"LECTERN_JWKS_URL": jwks, "LECTERN_PORT_INTERNAL": str(ports["gateway"])}
         environment |= {"LECTERN_PUBLIC_URL": f"http://127.0.0.1:{ports['ours']}", "LECTERN_MEDIA_ROOT": str(media)}
         environment["LECTERN_UPLOADS_ROOT"] = str(folder)
