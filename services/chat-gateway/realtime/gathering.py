@@ -8,7 +8,9 @@ be given a moment to gather: a statement for twenty costs little more than one f
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
 from typing import Generic, TypeVar
 
 Question = TypeVar("Question")
@@ -18,16 +20,22 @@ Answer = TypeVar("Answer")
 class Gathering(Generic[Question, Answer]):
     """`answer` gets up to `most` questions and gives as many answers, in that order.
 
-    What it raises, all get who wait by then: a database that hangs is not asked once more before they hear of it. `pause`:
-    seconds between an answer to more than one and the next.
+    What it raises, all get who wait by then: a database that hangs is not asked once more before they hear of it. `apart`:
+    seconds from the beginning of an answer to several to that of the next, unless it was to `plenty` or more: then enough
+    come while it is under way.
     """
 
     def __init__(
-        self, answer: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]], most: int, pause: float = 0.0
+        self,
+        answer: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]],
+        most: int,
+        apart: float = 0.0,
+        plenty: int = sys.maxsize,
     ) -> None:
         self._answer = answer
         self._most = most
-        self._pause = pause
+        self._apart = apart
+        self._plenty = plenty
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
         self._answering: asyncio.Task[None] | None = None
 
@@ -42,6 +50,7 @@ class Gathering(Generic[Question, Answer]):
     async def _answer_all(self) -> None:
         while self._waiting:
             asked, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            began = monotonic()
             try:
                 answers = await self._answer([question for question, _ in asked])
                 answered = list(zip(asked, answers, strict=True))
@@ -54,6 +63,6 @@ class Gathering(Generic[Question, Answer]):
                 for (_, future), answer in answered:
                     if not future.done():
                         future.set_result(answer)
-            if self._pause and len(asked) > 1:
-                await asyncio.sleep(self._pause)
+            if 1 < len(asked) < self._plenty and (early := began + self._apart - monotonic()) > 0:
+                await asyncio.sleep(early)
         self._answering = None

@@ -32,7 +32,7 @@ from realtime.limits import MOST_SOCKETS, FrameLimit
 from realtime.runtime import Runtime
 from realtime.store import OUTAGE, ConnectPass
 from realtime.verifier import Claims, KeysUnavailable, TokenInvalid
-from realtime.wire import WRITABLE
+from realtime.wire import SEND_NOW
 from tickets.people import Person
 from tickets.permissions import AUTHENTICATED
 
@@ -70,7 +70,7 @@ class LiveSocket(AsyncWebsocketConsumer):
         self.hearing = asyncio.Lock()  # held while a frame is dealt with
         self.code: int | None = None  # what it was closed with, by us
         self.scope, self.base_send = scope, send
-        self.writable: asyncio.Event = scope["state"][WRITABLE]
+        self.send_now: Callable[[str], bool] = scope["state"][SEND_NOW]
         metrics.SOCKETS.inc()
         try:
             # As Channels' own loop, less its two tasks for every frame: there is no channel layer to listen to beside the socket.
@@ -239,17 +239,17 @@ class LiveSocket(AsyncWebsocketConsumer):
 
     # --- frames out
 
+    def tell_now(self, text: str) -> bool:
+        """Sends one frame, if that waits for nobody: without a task that has to be woken, most of what sending costs."""
+        return self.code is None and self.send_now(text)
+
     async def tell(self, text: str) -> None:
         """Sends one frame. Raises Shut if the other side does not read, OSError if it is gone."""
-        if self.code is not None:
-            return  # closed by us meanwhile
-        frame = {"type": "websocket.send", "text": text}
-        if self.writable.is_set():  # then it leaves at once, and a clock would cost more than the rest
-            await self.base_send(frame)
-            return
+        if self.code is not None or self.send_now(text):
+            return  # closed by us meanwhile, or sent
         try:
             async with asyncio.timeout(SEND_WITHIN):
-                await self.base_send(frame)
+                await self.base_send({"type": "websocket.send", "text": text})
         except TimeoutError as error:
             raise Shut(TOO_SLOW) from error
 

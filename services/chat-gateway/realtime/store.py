@@ -32,8 +32,9 @@ STATEMENT_TIMEOUT = 5_000  # milliseconds
 APPENDED_AT_ONCE = 200  # messages
 ASKED_AT_ONCE = 100  # facts about people and tickets
 READ_AT_ONCE = 20  # tickets, a page of each
-CROWDS_GATHER = 0.02  # seconds, where many come at once
-MESSAGES_GATHER = 0.004  # seconds between two commits (or reads), if the first was of several messages (decision 17)
+CROWDS_APART = 0.02  # seconds from one question for several to the next, where many come at once (decision 15)
+MESSAGES_APART = 0.01  # seconds from one commit (or read) of several messages to the next (decision 17),
+PLENTY = 16  # unless it was of so many
 # Planning a statement for many anew costs as much as running it, and compiling it far more; a plan is kept with its connection.
 # Made while a table was nearly empty, it would read all of the table ever after, until autovacuum had counted it: rows are looked
 # up by their indexes, however few there seem to be.
@@ -78,13 +79,13 @@ class Store:
             kwargs={"autocommit": True, "options": OPTIONS, "connect_timeout": 3, "prepare_threshold": 0},
         )
         self._running: set[asyncio.Task[list[Any]]] = set()
-        self._appending = Gathering(self._append_all, APPENDED_AT_ONCE, MESSAGES_GATHER)
-        self._reading = Gathering(self._read_all, READ_AT_ONCE, MESSAGES_GATHER)
+        self._appending = Gathering(self._append_all, APPENDED_AT_ONCE, MESSAGES_APART, PLENTY)
+        self._reading = Gathering(self._read_all, READ_AT_ONCE, MESSAGES_APART, PLENTY)
         self._knowing = Gathering(self._know_all, ASKED_AT_ONCE)
         # When a network comes back, everybody does. Gathered, their questions cost little and keep no connection waiting.
-        self._meeting = Gathering(self._know_all, ASKED_AT_ONCE, CROWDS_GATHER)
-        self._looking = Gathering(self._look_at_all, ASKED_AT_ONCE, CROWDS_GATHER)
-        self._greeting = Gathering(self._greet_all, ASKED_AT_ONCE, CROWDS_GATHER)
+        self._meeting = Gathering(self._know_all, ASKED_AT_ONCE, CROWDS_APART)
+        self._looking = Gathering(self._look_at_all, ASKED_AT_ONCE, CROWDS_APART)
+        self._greeting = Gathering(self._greet_all, ASKED_AT_ONCE, CROWDS_APART)
 
     async def open(self) -> None:
         await self._pool.open(wait=False)
@@ -161,9 +162,8 @@ class Store:
         for message in messages:
             first.setdefault((message["ticket"], message["sender"], message["client_id"] or message["id"]), message)
         try:
-            rows = await self._fetch_as(
-                sql.MessageRow, bulk_sql.APPEND_MESSAGES, bulk_sql.columns(list(first.values()))
-            )
+            parameters = bulk_sql.append_parameters(list(first.values()))
+            rows = await self._fetch_as(sql.MessageRow, bulk_sql.APPEND_MESSAGES, parameters)
         except OUTAGE:
             raise
         except Exception:  # it is known to be one message's, and will be raised for that one

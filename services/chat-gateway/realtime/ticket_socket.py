@@ -140,9 +140,11 @@ class TicketSocket(LiveSocket):
             return
         if row is None:
             return
-        self.runtime.hub.committed(self.facts.id, row)  # even if the sender is gone meanwhile
-        if client_id is not None:
-            await self.tell(frames.ack(client_id, seq=row.seq))
+        ack = None if client_id is None else frames.ack(client_id, seq=row.seq)
+        acknowledged = ack is None or self.tell_now(ack)
+        self.runtime.hub.committed(self.facts.id, row)  # even if the sender is gone meanwhile, or does not read
+        if ack is not None and not acknowledged:
+            await self.tell(ack)
 
     async def _note(self, body: str, client_id: str | None) -> None:
         if not self.person.answers(self.facts):
@@ -187,7 +189,7 @@ class TicketSocket(LiveSocket):
         if self.writer:
             self.writer.restart(cursor)
         else:
-            self.writer = Writer(cursor, self._read, self._deliver)
+            self.writer = Writer(cursor, self._read, self._deliver, self._deliver_now)
             self._follow(self.writer)
 
     def _deliver_notes_from(self, since: int | None, head: int) -> None:
@@ -197,7 +199,7 @@ class TicketSocket(LiveSocket):
         if self.note_writer:
             self.note_writer.restart(cursor)
         else:
-            self.note_writer = Writer(cursor, self._read_notes, self._deliver_note)
+            self.note_writer = Writer(cursor, self._read_notes, self._deliver_note, lambda _note: False)
             self._follow(self.note_writer)
 
     def _follow(self, writer: Writer[Any]) -> None:
@@ -218,8 +220,16 @@ class TicketSocket(LiveSocket):
         return await self.runtime.store.messages_after(self.facts.id, after, limit)
 
     async def _deliver(self, row: MessageRow) -> None:
-        await self.tell(frames.message(row) if self.shaken.typed else frames.plain_message(row))
+        await self.tell(self._frame(row))
         metrics.DELIVERED.inc()
+
+    def _deliver_now(self, row: MessageRow) -> bool:
+        if sent := self.tell_now(self._frame(row)):
+            metrics.DELIVERED.inc()
+        return sent
+
+    def _frame(self, row: MessageRow) -> str:
+        return frames.message(row) if self.shaken.typed else frames.plain_message(row)
 
     async def _read_notes(self, after: int, limit: int) -> list[NoteRow]:
         return await self.runtime.store.notes_after(self.facts.id, after, limit)

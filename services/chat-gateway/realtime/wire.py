@@ -11,7 +11,7 @@ from websockets.protocol import State
 
 TOGETHER = 64 * 1024  # bytes that may gather before they leave
 LINGER = 10.0  # seconds that somebody has, after the end, to read what was sent before
-WRITABLE = "lectern.writable"  # in the scope's state: an Event that is set while sending waits for nobody
+SEND_NOW = "lectern.send_now"  # in the scope's state: WebSocketProtocol.send_now
 
 
 class Gathered:
@@ -79,14 +79,21 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.conn.parser.close()  # it and the connection hold each other
 
     async def run_asgi(self) -> None:
-        self.scope["state"][WRITABLE] = self.writable
-        await super().run_asgi()
+        self.scope["state"][SEND_NOW] = self.send_now
+        try:
+            await super().run_asgi()
+        finally:
+            del self.scope["state"][SEND_NOW]  # they hold each other
+
+    def send_now(self, text: str) -> bool:
+        """Puts a frame on the wire, if that waits for nobody. `send` waits, and says what is wrong."""
+        if not self.writable.is_set() or not self._plain_sailing():
+            return False
+        self.transport.write(text_frame(text))
+        return True
 
     async def send(self, message: Any) -> None:
         """A close does not wait behind a reader who does not read, and what they never read is dropped in the end."""
-        if message["type"] == "websocket.send" and self.writable.is_set() and self._plain_sailing():
-            self.transport.write(text_frame(message["text"]))
-            return
         if message["type"] == "websocket.close" and self.handshake_complete:
             self.writable.set()
             self.loop.call_later(self.close_timeout, self.transport.abort)

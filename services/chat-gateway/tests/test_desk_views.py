@@ -77,7 +77,7 @@ def test_the_first_answer_is_kept_of_messages_that_are_committed_together(call, 
     people = [person_for(each, category) for each in (alice, bob, colleague)]
     together = [actions.message_parameters(each, ticket["id"], "Hello.", None) for each in people]
     with connection.cursor() as cursor:
-        cursor.execute(bulk_sql.APPEND_MESSAGES, bulk_sql.columns(together))
+        cursor.execute(bulk_sql.APPEND_MESSAGES, bulk_sql.append_parameters(together))
         assert len(cursor.fetchall()) == 3
     answered = Ticket.objects.get(pk=ticket["id"])
     assert (answered.head_seq, answered.first_response_by_id) == (4, bob.id)

@@ -16,10 +16,29 @@ import pytest
 from realtime import delivery
 from realtime.delivery import Writer
 from realtime.gathering import Gathering
-from realtime.store import CROWDS_GATHER, MESSAGES_GATHER, OUTAGE, Refused, Store
+from realtime.store import CROWDS_APART, MESSAGES_APART, OUTAGE, PLENTY, Refused, Store
 from realtime.verifier import Claims
 from tests.conftest import DATABASE, POSTGRES, url
 from tickets.people import Person
+
+
+class Pauses(list):
+    """Those that were made between two answers, in seconds. Time stands still unless `now` is moved."""
+
+    now = 0.0
+
+
+@pytest.fixture
+def paused(monkeypatch):
+    paused, sleep = Pauses(), asyncio.sleep
+
+    async def noting(seconds):
+        paused.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr("realtime.gathering.asyncio.sleep", noting)
+    monkeypatch.setattr("realtime.gathering.monotonic", lambda: paused.now)
+    return paused
 
 
 async def test_who_is_alone_is_answered_at_once_and_who_comes_meanwhile_shares_the_next():
@@ -50,7 +69,7 @@ async def test_where_a_crowd_asks_the_next_gather_for_a_moment():
         rounds.append(list(asked))
         return asked
 
-    gathering = Gathering(answer, most=9, pause=0.3)
+    gathering = Gathering(answer, most=9, apart=0.3, plenty=3)
     await gathering.ask(1)
     await gathering.ask(2)  # whoever is alone waits for nobody
     await asyncio.gather(gathering.ask(3), gathering.ask(4))
@@ -59,6 +78,28 @@ async def test_where_a_crowd_asks_the_next_gather_for_a_moment():
         await asyncio.sleep(0)  # in which it would be answered alone
     await asyncio.gather(fifth, gathering.ask(6))
     assert rounds == [[1], [2], [3, 4], [5, 6]]
+
+
+async def test_nobody_waits_for_company_where_enough_come_meanwhile_or_the_answer_took_its_time(paused):
+    async def answer(asked):
+        return asked
+
+    async def ask(number, gathering):
+        await asyncio.gather(*(gathering.ask(question) for question in range(number)))
+
+    await ask(3, Gathering(answer, most=9, apart=0.3, plenty=3))
+    assert paused == []
+    await ask(2, Gathering(answer, most=9, apart=0.3, plenty=3))
+    assert paused == [0.3]
+
+    async def takes_its_time(asked):
+        paused.now += 0.2
+        return asked
+
+    await ask(2, Gathering(takes_its_time, most=9, apart=0.3))
+    assert paused[1:] == [pytest.approx(0.1)]
+    await ask(2, Gathering(takes_its_time, most=9, apart=0.2))
+    assert len(paused) == 2
 
 
 async def test_a_failure_is_everybodys_and_the_next_ones_go_on():
@@ -136,37 +177,27 @@ async def test_one_that_cannot_be_kept_does_not_fail_those_beside_it(stores, roo
     assert kept(closed.ticket) == [(1, "It is dark.")]
 
 
-@pytest.fixture
-def paused(monkeypatch):
-    """The pauses that were made between two answers, in seconds; none takes any time."""
-    paused, sleep = [], asyncio.sleep
-
-    async def noting(seconds):
-        paused.append(seconds)
-        await sleep(0)
-
-    monkeypatch.setattr("realtime.gathering.asyncio.sleep", noting)
-    return paused
-
-
 async def test_messages_gather_for_a_moment_only_where_there_are_many(stores, rooms, paused):
     for number, room in enumerate(rooms):
         await stores[0].append(room.alice, room.ticket, "Alone", f"alone-{number}")
     assert paused == []
     await asyncio.gather(*(stores[0].append(room.alice, room.ticket, "Together", "together") for room in rooms))
-    assert set(paused) == {MESSAGES_GATHER}
+    assert set(paused) == {MESSAGES_APART}
     paused.clear()
+    crowd = [(room, number) for room in rooms for number in range(PLENTY // len(rooms))]
+    await asyncio.gather(*(stores[0].append(room.alice, room.ticket, "A crowd", f"{number}") for room, number in crowd))
+    assert paused == []
     await asyncio.gather(*(stores[1].messages_after(room.ticket, 0, 10) for room in rooms))
-    assert set(paused) == {MESSAGES_GATHER}
+    assert set(paused) == {MESSAGES_APART}
 
 
 async def test_only_who_arrives_waits_for_a_crowd_to_gather(stores, rooms, paused):
     """A message waits for who its sender is; 20 ms more would be the largest part of its way."""
     everybody = [room.alice.claims for room in rooms]
     await asyncio.gather(*(stores[0].person(claims) for claims in everybody))
-    assert CROWDS_GATHER not in paused
+    assert CROWDS_APART not in paused
     await asyncio.gather(*(stores[0].person(claims, arriving=True) for claims in everybody))
-    assert CROWDS_GATHER in paused
+    assert CROWDS_APART in paused
 
 
 async def test_plans_made_while_the_tables_are_small_serve_them_when_they_have_grown(stores, rooms):
@@ -269,7 +300,7 @@ class Wire:
         self.sent: list[int] = []
         self.starts = [0]
         self.told = 0
-        self.writer = Writer(0, self.read, self.send)
+        self.writer = Writer(0, self.read, self.send, self.send_now)
 
     async def read(self, after, limit):
         await asyncio.sleep(0)
@@ -282,6 +313,12 @@ class Wire:
     async def send(self, row):
         self.sent.append(row.seq)
         await asyncio.sleep(0)
+
+    def send_now(self, row):
+        """As far as the other side reads."""
+        if reads := self.chance.random() < 0.7:
+            self.sent.append(row.seq)
+        return reads
 
     def commit(self) -> None:
         for _ in range(self.chance.choice((0, 1, 1, 3))):
@@ -301,6 +338,22 @@ class Wire:
         elif way < 0.82:
             self.starts.append(self.chance.randrange(len(self.rows) + 1))
             self.writer.restart(self.starts[-1])
+
+
+async def test_a_writer_at_rest_sends_what_it_is_handed_at_once_if_the_other_side_reads():
+    wire, reads = Wire(0), iter([True, False])
+    wire.writer = Writer(0, wire.read, wire.send, lambda row: next(reads, True) and not wire.sent.append(row.seq))
+    running = asyncio.create_task(wire.writer.run())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    for seq in (1, 2, 3):
+        wire.rows.append(SimpleNamespace(seq=seq))
+        wire.writer.hand(wire.rows[-1])
+    assert wire.sent == [1]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    running.cancel()
+    assert wire.sent == [1, 2, 3]
 
 
 @pytest.mark.parametrize("seed", range(20))
