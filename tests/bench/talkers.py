@@ -63,6 +63,14 @@ class Talk:
     def rate(self) -> float:
         return self.messages / self.seconds
 
+    def busy(self, who: str) -> float:
+        """Processors that it kept busy."""
+        return self.spent[who] / self.seconds
+
+    def spent_each(self, who: str) -> float:
+        """Microseconds of processor time a message."""
+        return self.spent[who] / max(self.messages, 1) * 1e6
+
     def ms(self, share: float) -> float:
         return nth(self.waited, share) * 1000 if self.waited else float("nan")
 
