@@ -29,7 +29,8 @@ from deploy.embedded.testbed import servers
 
 REPORTS = REPOSITORY / ".lectern" / "tests"
 LANES = (os.cpu_count() or 2) + 2  # more than fit: suites that try faults, or that nginx makes wait, are often idle
-PYTEST = (sys.executable, "-m", "pytest", "--color=no", "--durations=5", "--durations-min=2", "--timeout=120")
+PYTEST = (sys.executable, "-m", "pytest", "--color=no", "--durations=5", "--durations-min=2")
+TIMEOUT = {"not long": 120, "long": 1200}  # seconds for one test
 MYPY = (sys.executable, "-m", "mypy", "--config-file", "../../pyproject.toml", "--exclude", "^tests/")
 
 
@@ -236,7 +237,8 @@ def run_pytest(suite: Suite, variables: dict[str, str], marked: str) -> Result:
     file = REPORTS / f"{suite.name}.xml"
     file.unlink(missing_ok=True)
     marks = f"{marked} and {suite.marked}" if suite.marked else marked
-    done = _run([*PYTEST, "-m", marks, f"--junitxml={file}", *suite.tests], suite.folder, variables)
+    options = ("-m", marks, f"--timeout={TIMEOUT[marked]}", f"--junitxml={file}")
+    done = _run([*PYTEST, *options, *suite.tests], suite.folder, variables)
     counts, skips = read_report(file)
     if done.returncode not in (0, 5) and not counts["failed"]:  # 5: no test is marked so
         counts["failed"] += 1

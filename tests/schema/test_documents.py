@@ -66,7 +66,6 @@ def test_leaving(base_url: str, tokens: dict[str, str]) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("service", DOCUMENTS)
 @pytest.mark.parametrize("who", FIRST)
 def test_many_odd_requests(base_url: str, tokens: dict[str, str], who: str, service: str) -> None:
