@@ -7,6 +7,7 @@ import base64
 import errno
 import hashlib
 import os
+import re
 import threading
 import uuid
 from collections.abc import AsyncIterator
@@ -21,7 +22,8 @@ from starlette.requests import ClientDisconnect
 from uploading import CHUNK, PATH, TUS, VIDEO, begin, kept, named, offset, published, send
 from world import Person, World
 
-from stream_gateway.uploads import files, receiving
+from stream_gateway.problems import Problem
+from stream_gateway.uploads import files, protocol, receiving
 
 
 async def test_a_file_comes_in_chunks_and_is_published_when_it_is_whole(
@@ -213,12 +215,36 @@ async def test_an_empty_file_is_whole_at_once(client: Client, ines: Person, data
     assert await offset(client, ines, at) == 0
 
 
+@pytest.mark.parametrize(
+    ("metadata", "good"),
+    [
+        ("", True),
+        ("private", True),
+        ("filename TGVzc29uIDEubXA0,filetype dmlkZW8vbXA0,private", True),
+        ("one YQ==,two YWI=", True),
+        ("+\t#G|@7/fSJ", False),
+        ("filename YQ", False),
+        ("filename YQ==,", False),
+        ("é YQ==", False),
+        ("k" * 61, False),
+    ],
+)
+def test_the_api_document_tells_which_metadata_is_taken(metadata: str, good: bool) -> None:
+    assert bool(re.search(protocol.METADATA, metadata)) == good
+    try:
+        taken = protocol.metadata({"upload-metadata": metadata}) == metadata
+    except Problem:
+        taken = False
+    assert taken == good
+
+
 BAD_HEADERS: list[tuple[dict[str, str], tuple[int, str]]] = [
     ({"Upload-Length": "x"}, (400, "bad_upload_header")),
     ({"Upload-Length": "-1"}, (400, "bad_upload_header")),
     ({"Upload-Length": "9" * 30}, (400, "bad_upload_header")),
     ({"Upload-Defer-Length": "1", "Upload-Length": ""}, (400, "bad_upload_header")),
     ({"Upload-Metadata": "filename ###"}, (400, "bad_upload_header")),
+    ({"Upload-Metadata": "a\tYQ=="}, (400, "bad_upload_header")),
     ({"Upload-Metadata": "a YQ==,a YQ=="}, (400, "bad_upload_header")),
     ({"Upload-Metadata": "a " + "YWFh" * 600}, (400, "bad_upload_header")),
     ({"Upload-Checksum": "md5 YQ=="}, (400, "bad_upload_header")),

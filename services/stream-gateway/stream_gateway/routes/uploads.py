@@ -59,7 +59,13 @@ def described(*parameters: dict[str, Any], sends_bytes: bool = False) -> dict[st
     return open_to(MANAGERS) | {"parameters": [version, *parameters]} | ({"requestBody": body} if sends_bytes else {})
 
 
-METADATA = header("Upload-Metadata", "Pairs of a key and a value in Base64, given back as they came", type="string")
+METADATA = header(
+    "Upload-Metadata",
+    "Pairs of a key and a value in Base64, each key once; given back as they came",
+    type="string",
+    pattern=protocol.METADATA,
+    maxLength=protocol.LONGEST_METADATA,
+)
 
 
 async def uploader(request: Request, claims: Person, gateway: TheGateway) -> Claims:

@@ -20,7 +20,9 @@ ALGORITHMS = {"sha1": 20, "sha256": 32, "sha512": 64}  # tus wants the first; by
 LONGEST_METADATA = 2000  # characters
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
-_KEY = re.compile(r"[!-+\--~]{1,60}")  # ASCII without spaces and commas
+KEY = r"[!-+\--~]{1,60}"  # ASCII without spaces and commas
+BASE64 = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
+METADATA = f"^(?:{KEY}(?: {BASE64})?(?:,{KEY}(?: {BASE64})?)*)?$"  # for API documents, which cannot say "each key once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def _number(headers: Mapping[str, str], name: str) -> int:
 
 def _key(pair: str) -> str:
     key, _, value = pair.strip().partition(" ")
-    if not _KEY.fullmatch(key) or _decoded(value) is None:
+    if not re.fullmatch(KEY, key) or _decoded(value) is None:
         raise _bad("Upload-Metadata", "pairs of a key and a value in Base64, separated by commas")
     return key
 
