@@ -12,7 +12,7 @@ LARGEST = 2 * 2**20  # bytes
 _TIMING = re.compile(r"^\s*(?P<start>[\d:.,]+)\s+-->\s+(?P<end>[\d:.,]+)(?P<settings>(?:\s+\w+:\S+)*)\s*$")
 _CLOCK = re.compile(r"^(?:(\d{1,3}):)?([0-5]?\d):([0-5]?\d)[.,](\d{1,3})$")
 _TAG = re.compile(r"</?(?:[biu]|c|v|lang|ruby|rt)(?:[.\s][^<>]*)?>")  # those that WebVTT knows
-_ANY_TAG = re.compile(r"</?[A-Za-z][^<>]*>|\{\\[^}]*\}")
+_ANY_TAG = re.compile(r"</?[A-Za-z][^<>]*>|\{\\[^{}]*\}")
 _ENTITY = re.compile(r"&(?!(?:amp|lt|gt|nbsp|lrm|rlm|#\d+|#x[0-9a-fA-F]+);)")
 
 
@@ -62,7 +62,7 @@ def _cues(lines: list[str]) -> list[Cue]:
     for number, line in enumerate(lines, 1):
         if "-->" in line:
             start_s, end_s, settings = _timing(line, number)
-            if text := _payload(lines[number:]):
+            if text := _payload(lines, number):
                 cues.append(Cue(start_s, end_s, settings, text))
     return cues
 
@@ -85,10 +85,11 @@ def _seconds(clock: str) -> float | None:
     return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + int(fraction.ljust(3, "0")) / 1000
 
 
-def _payload(lines: list[str]) -> str:
-    """The lines up to the next empty one, with only markup that WebVTT has."""
+def _payload(lines: list[str], first: int) -> str:
+    """The lines from there to the next empty one, with only markup that WebVTT has."""
     payload: list[str] = []
-    for line in lines:
+    for place in range(first, len(lines)):  # not a slice, which would copy the rest of the file for each caption
+        line = lines[place]
         if not line.strip() or "-->" in line:
             break
         payload.append(_clean(line.strip()))

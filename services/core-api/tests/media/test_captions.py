@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from media.actions import do_set_caption
-from media.captions import CaptionRefused, to_webvtt
+from media.captions import LARGEST, CaptionRefused, to_webvtt
 from media.models import Caption
 from tests.factories import make_course, make_lesson
 
@@ -59,6 +59,12 @@ def test_captions_are_put_in_order():
 def test_what_cannot_be_used_is_refused(data, why):
     with pytest.raises(CaptionRefused, match=why):
         to_webvtt(data)
+
+
+@pytest.mark.parametrize("text", ["{\\" * 2**20, "Flour\n\n" + "0:1.0 --> 0:2.0\na\n\n" * 10**5])
+def test_a_file_of_the_largest_size_is_read_through_once(text):
+    """It took the server's processor half an hour, or one minute."""
+    assert to_webvtt(f"00:01.000 --> 00:02.000\n{text}"[:LARGEST].encode())
 
 
 @pytest.fixture
