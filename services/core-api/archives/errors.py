@@ -25,6 +25,8 @@ class Problems:
         self._count = 0
 
     def add(self, where: str, sentence: str) -> None:
+        """Both may quote what stands in the archive: half a character, which no answer can carry, becomes "?"."""
+        where, sentence = (text.encode(errors="replace").decode() for text in (where, sentence))
         self._count += 1
         if self._count <= MOST_TOLD:
             self.found.setdefault(where, []).append(sentence)

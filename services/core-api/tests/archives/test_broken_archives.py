@@ -122,6 +122,18 @@ def test_odd_documents(database, document, where, sentence):
     assert sentence in str(problems_of(archive_of(document)).get(where)), problems_of(archive_of(document))
 
 
+@pytest.mark.parametrize("query", ["", "?dry_run=1"])
+def test_half_a_character_is_told_of_as_well(api, ines, query):
+    lesson = {"title": "One", "kind": "\ud800", "captions": {"\ud800": {}}, "video": {"package": {"\ud800": 1}}}
+    archive = archive_of(minimal(sections=[{"title": "Part", "lessons": [lesson]}])).getvalue()
+    path = f"/api/v1/courses/import/{query}"
+    answer = api.as_(ines).generic("POST", path, archive, content_type="application/zip")
+    assert answer.status_code == (200 if query else 422), answer.content
+    problems = answer.json()["problems" if query else "errors"]
+    assert problems["sections[0].lessons[0].kind"] == ['"?" is not a valid choice.']
+    assert "sections[0].lessons[0].captions.?" in problems
+
+
 def test_a_byte_order_mark_is_fine(database):
     assert problems_of(archive_of(b"\xef\xbb\xbf" + json.dumps(minimal()).encode())) == {}
 
