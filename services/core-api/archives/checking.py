@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from archives.container import READ_ERRORS, Container, open_container
-from archives.contents import CourseContent, File, LessonContent, Reader, read_document
+from archives.container import MOST_BYTES, READ_ERRORS, Container, open_container
+from archives.contents import DOCUMENT, CourseContent, File, LessonContent, Reader, read_document
 from archives.errors import Problems
 from archives.foreign_packages import Checked, NotOurs, check_package
 from media.captions import LARGEST as LARGEST_CAPTION
@@ -30,7 +30,9 @@ class Archive:
 
     @property
     def size_bytes(self) -> int:
-        return sum(self.container.entries[file.name].file_size for file in self.course.files())
+        """What an import writes: a file that is named twice is written twice."""
+        entries = self.container.entries
+        return sum(entries[file.name].file_size for file in self.course.files() if file.name in entries)
 
 
 def check_archive(file: IO[bytes]) -> tuple[Archive | None, Problems]:
@@ -41,6 +43,9 @@ def check_archive(file: IO[bytes]) -> tuple[Archive | None, Problems]:
     if container is None or document is None:
         return None, problems
     archive = Archive(container, Reader(problems).course(document))
+    if archive.size_bytes > MOST_BYTES:  # a small archive may name one file a hundred thousand times
+        problems.add("archive", f"The files that {DOCUMENT} names have more than {MOST_BYTES // 2**30} GiB together.")
+        return archive, problems
     checker = _Checker(archive, problems)
     if archive.course.poster:
         checker.poster(archive.course.poster)

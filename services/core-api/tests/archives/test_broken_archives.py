@@ -12,7 +12,7 @@ import tracemalloc
 import zipfile
 
 import pytest
-from archives import container, contents
+from archives import checking, container, contents
 from archives.checking import check_archive
 
 from courses.models import Course
@@ -168,6 +168,14 @@ def test_bombs(database, monkeypatch):
     assert "Unpacked" in str(problems_of(entry("x", bytes(2**11))))
     monkeypatch.setattr(contents, "LARGEST_DOCUMENT", 10)
     assert "larger than" in str(problems_of(archive_of(minimal())))
+
+
+def test_a_file_that_is_named_again_and_again_counts_as_often(database, monkeypatch):
+    monkeypatch.setattr(checking, "MOST_BYTES", 2**20)
+    once = {"name": "a", **named("a", b"")}
+    monkeypatch.setattr(checking._Checker, "_right", lambda *_: pytest.fail("it is read before it is refused"))
+    file = with_lesson({"a": bytes(2**18)}, attachments=[once] * 5)
+    assert "GiB together" in str(problems_of(file)["archive"])
 
 
 def test_a_list_of_entries_that_would_fill_the_memory_is_not_read(database):
