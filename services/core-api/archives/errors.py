@@ -17,6 +17,14 @@ class FilesMissing(Conflict):
     detail = "Some of the course's files are not in storage, so it cannot be exported: `errors` names the lessons."
 
 
+class CourseTooLarge(Conflict):
+    code, title = "course_too_large", "Course too large"
+    detail = (
+        "The course is larger than what an archive may be, and could not be imported anywhere: `errors` says by what. Divide it"
+        " into several courses."
+    )
+
+
 class Problems:
     """Sentences by the place that they are about, such as `sections[2].lessons[0].captions.de`."""
 

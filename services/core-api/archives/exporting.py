@@ -6,15 +6,16 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from django.utils import timezone
 from rest_framework.utils.encoders import JSONEncoder
 
-from archives.contents import DOCUMENT, FORMAT, VERSION
-from archives.errors import FilesMissing
+from archives.container import MOST_BYTES, MOST_ENTRIES
+from archives.contents import DOCUMENT, FORMAT, LARGEST_DOCUMENT, MOST_LESSONS, MOST_SECTIONS, VERSION
+from archives.errors import CourseTooLarge, FilesMissing
 from archives.rows import OF_LESSON, OF_SECTION
 from courses.models import Course, Lesson, Section
 from courses.serializers import CourseChange, LessonCreation, SectionChange
@@ -45,9 +46,14 @@ class Export:
     def size_bytes(self) -> int:
         return sum(entry.size_bytes for entry in self.entries)
 
+    @cached_property
+    def text(self) -> bytes:
+        """course.json, once all is in `document`."""
+        return json.dumps(self.document, cls=JSONEncoder, ensure_ascii=False, indent=1).encode()
+
 
 def make_export(course: Course) -> Export:
-    """Raises FilesMissing."""
+    """Raises FilesMissing; CourseTooLarge for what no import would take."""
     export = Export({"format": FORMAT, "version": VERSION, "exported_at": timezone.now()})
     export.document["course"] = {"slug": course.slug, **CourseChange(course).data}
     missing: list[str] = []
@@ -76,22 +82,41 @@ def make_export(course: Course) -> Export:
         _said(SectionChange(section), OF_SECTION) | {"lessons": by_section.get(section.pk, [])}
         for section in Section.objects.filter(course=course)
     ]
+    _check_limits(export)
     return export
+
+
+def _check_limits(export: Export) -> None:
+    sections = export.document["sections"]
+    counted = [
+        ("sections", len(sections), MOST_SECTIONS),
+        ("lessons", sum(len(section["lessons"]) for section in sections), MOST_LESSONS),
+        ("files", len(export.entries) + 1, MOST_ENTRIES),
+        ("bytes of files", export.size_bytes, MOST_BYTES),
+        ("bytes of texts", len(export.text), LARGEST_DOCUMENT),
+    ]
+    if over := [
+        f"It has {count:,} {what}; at most {most:,} are accepted." for what, count, most in counted if count > most
+    ]:
+        raise CourseTooLarge(errors={"course": over})
 
 
 def _lesson(export: Export, folder: str, lesson: Lesson, package: Package | None) -> dict[str, Any]:
     told = _said(LessonCreation(lesson), OF_LESSON)
-    if captions := lesson.captions.all():
-        told["captions"] = {each.language: _caption(export, folder, each) for each in captions}
+    is_video = lesson.kind == Lesson.Kind.VIDEO  # one that became an article may have what it does not show any more
+    if is_video and (captions := lesson.captions.all()):
+        told["captions"] = {each.language: _caption(export, folder, n, each) for n, each in enumerate(captions, 1)}
     if attachments := lesson.attachments.all():
         told["attachments"] = [_attachment(export, folder, n, each) for n, each in enumerate(attachments, 1)]
-    if package:
+    if is_video and package:
         told["video"] = {"package": _package(export, f"{folder}/video", package)}
     return told
 
 
-def _caption(export: Export, folder: str, caption: Caption) -> dict[str, Any]:
-    file = _whole(export, f"{folder}/captions-{caption.language}.vtt", caption.path, store().read)
+def _caption(export: Export, folder: str, number: int, caption: Caption) -> dict[str, Any]:
+    """Numbered, too: en-us and en-US are one name to some systems."""
+    name = f"{folder}/captions-{number:02}-{caption.language}.vtt"
+    file = _whole(export, name, caption.path, store().read)
     return {"label": caption.label, **file}
 
 
@@ -151,8 +176,7 @@ def stream(export: Export) -> Iterator[bytes]:
     """
     pipe = _Pipe()
     with ZipFile(pipe, "w") as archive:  # type: ignore[call-overload]  # it needs no more than these two methods
-        text = json.dumps(export.document, cls=JSONEncoder, ensure_ascii=False, indent=1)
-        archive.writestr(_info(DOCUMENT, ZIP_DEFLATED), text.encode())
+        archive.writestr(_info(DOCUMENT, ZIP_DEFLATED), export.text)
         for entry in export.entries:
             info = _info(entry.name, ZIP_STORED)
             info.file_size = entry.size_bytes  # so that a large one gets the long form of its sizes

@@ -18,7 +18,7 @@ from PIL import Image
 
 from media import playlists
 
-TRACK = re.compile(r"(video-[1-9][0-9]{1,4}|audio)(\.m3u8|-init\.mp4|-[0-9]{5}\.m4s)")
+TRACK = re.compile(r"(video-[1-9][0-9]{0,4}|audio)(\.m3u8|-init\.mp4|-[0-9]{5}\.m4s)")
 SHEET = re.compile(r"sprites-[0-9]{3}\.jpg")
 ALONE = {"master.m3u8", "progressive.mp4", "poster.jpg", "sprites.vtt"}
 SIZE = re.compile(r"RESOLUTION=([0-9]{1,5})x([0-9]{1,5})(?:,|$)")

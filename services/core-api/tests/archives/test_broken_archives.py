@@ -181,8 +181,8 @@ def test_a_file_that_is_named_again_and_again_counts_as_often(database, monkeypa
 def test_a_list_of_entries_that_would_fill_the_memory_is_not_read(database):
     lying = archive_of(minimal()).getvalue()
     at = lying.rindex(b"PK\x05\x06")
-    lying = lying[: at + 12] + struct.pack("<L", 5 * 2**20) + lying[at + 16 :]
-    assert "more than 20000 entries" in str(problems_of(io.BytesIO(lying)))
+    lying = lying[: at + 12] + struct.pack("<L", 13 * 2**20) + lying[at + 16 :]
+    assert "more than 80000 entries" in str(problems_of(io.BytesIO(lying)))
 
 
 def test_many_entries(database, monkeypatch):

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import zipfile
 from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
-from archives import busy, importing, journal
+from archives import busy, container, contents, exporting, importing, journal
 from archives.checking import check_archive
-from archives.exporting import make_export, stream
+from archives.errors import Problems
+from archives.exporting import Entry, Export, make_export, stream
 from archives.importing import do_import
 from django.core.management import CommandError, call_command
 
 from config.problems import Unavailable
 from courses.models import Course
 from media import course_files, storage
+from media.actions import do_set_caption
 from media.models import Package
 from media.stores import store
-from tests.archives.conftest import PACKAGE, files_of
+from tests.archives.conftest import PACKAGE, SRT, files_of
 from tests.factories import make_course, make_lesson
 
 
@@ -130,6 +134,55 @@ def test_the_address_of_an_archive_is_kept_where_it_is_free(ines, baking, media_
     archive, problems = check_archive(answer)
     assert not problems
     assert do_import(archive, ines).slug == "baking"
+
+
+def test_what_only_we_make_comes_back_too(ines, baking, media_root):
+    """A strip of 1920x8, whose smallest copy is 2 pixels high; and captions of which a script wrote one in small letters."""
+    video = baking.sections.first().lessons.get(kind="video")
+    video.packages.update(width=480, height=2)
+    place = media_root / video.packages.get().path
+    for file in list(place.iterdir()):
+        file.write_bytes(file.read_bytes().replace(b"640x360", b"480x2").replace(b"video-360", b"video-2"))
+        file.rename(place / file.name.replace("video-360", "video-2"))
+    facts = json.loads((place / "package.json").read_text())
+    for name, about in facts["files"].items():
+        about["sha256"] = hashlib.sha256((place / name).read_bytes()).hexdigest()
+        about["size"] = (place / name).stat().st_size
+    (place / "package.json").write_text(json.dumps(facts))
+    do_set_caption(video, "en-us", SRT)
+    do_set_caption(video, "en-US", SRT)
+    archive, problems = check_archive(io.BytesIO(exported(baking)))
+    assert problems.found == {}
+    copy = do_import(archive, ines)
+    assert told(baking, media_root)[7:] == told(copy, media_root)[7:]
+
+
+def test_a_video_that_became_an_article_leaves_its_video_behind(ines, baking, media_root):
+    """The admin site changes a lesson's kind."""
+    baking.sections.first().lessons.filter(kind="video").update(kind="article", body="# Kneading")
+    archive, problems = check_archive(io.BytesIO(exported(baking)))
+    assert problems.found == {}
+    assert not archive.packages
+
+
+@pytest.mark.parametrize("limit", ["MOST_SECTIONS", "MOST_LESSONS", "MOST_ENTRIES", "MOST_BYTES", "LARGEST_DOCUMENT"])
+def test_what_no_import_would_take_is_not_exported(api, ines, baking, monkeypatch, limit):
+    monkeypatch.setattr(exporting, limit, 1)
+    answer = api.as_(ines).get("/api/v1/courses/baking/export/")
+    assert (answer.status_code, answer.json()["code"]) == (409, "course_too_large")
+    assert "at most 1 are accepted" in str(answer.json()["errors"])
+
+
+def test_a_long_course_comes_back():
+    """26 hours in four sizes and sound, of which the directory and course.json are the largest that there are."""
+    entries = container.MOST_ENTRIES - 1
+    names = [f"lessons/{n // 3000:04}/video/video-1080-{n % 3000:05}.m4s" for n in range(entries)]
+    export = Export({"sections": [], "files": {name: {"file": name, "sha256": "a" * 64} for name in names}})
+    export.entries = [Entry(name, 0, lambda: iter([])) for name in names]
+    assert len(export.text) < contents.LARGEST_DOCUMENT
+    problems = Problems()
+    assert len(container.open_container(io.BytesIO(b"".join(stream(export))), problems).entries) == entries + 1
+    assert not problems
 
 
 def exported(course):
