@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from archives.busy import Answer, take_turn, turn
 from archives.checking import check_archive, summary
 from archives.duplicating import do_duplicate
-from archives.errors import ArchiveInvalid, CourseTooLarge, FilesMissing
+from archives.errors import ArchiveInvalid, CourseTooLarge, FilesMissing, StoreAway
 from archives.exporting import make_export, stream
 from archives.importing import do_import
 from archives.serializers import Copy, DryRun, ImportQuery
@@ -48,7 +48,7 @@ class ExportView(APIView):
     @extend_schema(
         operation_id="export_course",
         responses={ZIP: OpenApiResponse(OpenApiTypes.BINARY, "The archive: deploy/course-archive.md")}
-        | refusals(FilesMissing, CourseTooLarge, TooManyRequests),
+        | refusals(FilesMissing, CourseTooLarge, TooManyRequests, StoreAway),
     )
     def get(self, request: Request, slug: str) -> StreamingHttpResponse:
         """The course as one ZIP archive: course.json, and its poster, captions, attachments and packaged videos."""
@@ -57,7 +57,7 @@ class ExportView(APIView):
 
 
 def export_answer(course: Course) -> StreamingHttpResponse:
-    """Sent while it is made. Raises FilesMissing, CourseTooLarge, TooManyRequests."""
+    """Sent while it is made. Raises FilesMissing, CourseTooLarge, StoreAway, TooManyRequests."""
     export = make_export(course)
     answer = StreamingHttpResponse(Answer(stream(export), take_turn()), content_type="application/zip")
     answer["Content-Disposition"] = f'attachment; filename="{course.slug}.zip"'
@@ -73,7 +73,7 @@ class ImportView(APIView):
         operation_id="import_course",
         request=parsers.described("application/zip"),
         parameters=[ImportQuery],
-        responses={200: DryRun, 201: CoursePage} | refusals(ArchiveInvalid, TooManyRequests),
+        responses={200: DryRun, 201: CoursePage} | refusals(ArchiveInvalid, TooManyRequests, StoreAway),
     )
     def post(self, request: Request) -> Response:
         """Makes a draft of one's own of an archive of at most 100 MiB, all of it or nothing.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.problems import Conflict, Problem
+from config.problems import Conflict, Problem, Unavailable
 
 MOST_TOLD = 1000
 
@@ -23,6 +23,10 @@ class CourseTooLarge(Conflict):
         "The course is larger than what an archive may be, and could not be imported anywhere: `errors` says by what. Divide it"
         " into several courses."
     )
+
+
+class StoreAway(Unavailable):
+    detail = "The storage of videos and captions did not answer. Tell the server's operator, then try again."
 
 
 class Problems:

@@ -15,14 +15,14 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from archives.container import MOST_BYTES, MOST_ENTRIES
 from archives.contents import DOCUMENT, FORMAT, LARGEST_DOCUMENT, MOST_LESSONS, MOST_SECTIONS, VERSION
-from archives.errors import CourseTooLarge, FilesMissing
+from archives.errors import CourseTooLarge, FilesMissing, StoreAway
 from archives.rows import OF_LESSON, OF_SECTION
 from courses.models import Course, Lesson, Section
 from courses.serializers import CourseChange, LessonCreation, SectionChange
 from media.course_files import check_kept, read_kept
 from media.models import Attachment, Caption, Package
 from media.packaging import FACTS
-from media.stores import store
+from media.stores import StoreFailed, store
 
 IN_ONE = 1 << 20  # bytes given on at a time
 MODE = 0o644 << 16
@@ -53,7 +53,7 @@ class Export:
 
 
 def make_export(course: Course) -> Export:
-    """Raises FilesMissing; CourseTooLarge for what no import would take."""
+    """Raises FilesMissing, StoreAway; CourseTooLarge for what no import would take."""
     export = Export({"format": FORMAT, "version": VERSION, "exported_at": timezone.now()})
     export.document["course"] = {"slug": course.slug, **CourseChange(course).data}
     missing: list[str] = []
@@ -72,6 +72,8 @@ def make_export(course: Course) -> Export:
     for number, lesson in enumerate(lessons, 1):
         try:
             told = _lesson(export, f"lessons/{number:04}", lesson, packages.get(lesson.pk))
+        except StoreFailed as error:
+            raise StoreAway from error
         except OSError:
             missing.append(f'A file of lesson "{lesson.title}" is not in storage.')
             continue

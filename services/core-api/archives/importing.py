@@ -15,6 +15,7 @@ from django.db import transaction
 from accounts.models import User
 from archives.checking import Archive
 from archives.contents import File, LessonContent
+from archives.errors import StoreAway
 from archives.journal import clear_abandoned, journal
 from archives.rows import Rows
 from config.ids import uuid7
@@ -28,6 +29,7 @@ from media.folders import FILE_MODE, FOLDER_MODE, pieces_of
 from media.models import Caption, Package, VideoAsset
 from media.packaging import FACTS, Facts
 from media.posters import to_poster
+from media.stores import StoreFailed
 
 Progress = Callable[[int], None]
 
@@ -36,7 +38,7 @@ def do_import(archive: Archive, author: User, on_progress: Progress = lambda _by
     """A draft that `author` teaches, at the archive's address if that is free. `on_progress` is told bytes that were copied.
 
     `archive` is one that nothing is wrong with. Files are in their places before the rows are committed; when the import
-    fails or is killed, none of either is left. Raises Unavailable where there is no room.
+    fails or is killed, none of either is left. Raises Unavailable where there is no room, StoreAway.
     """
     clear_abandoned()
     importing = _Import(archive, author, on_progress)
@@ -45,6 +47,8 @@ def do_import(archive: Archive, author: User, on_progress: Progress = lambda _by
             importing.place_files()
             with transaction.atomic():
                 return importing.save()
+    except StoreFailed as error:
+        raise StoreAway from error
     except OSError as error:
         raise Unavailable(file_actions.NO_ROOM) from error
 

@@ -119,7 +119,10 @@ class S3Store:
 
     def read(self, path: str) -> Iterator[bytes]:
         with _as_store_failed(f"reading of {path}"):
-            answer = self._client.get_object(Bucket=self._bucket, Key=path)
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=path)
+            except self._client.exceptions.NoSuchKey as error:
+                raise FileNotFoundError(path) from error
         return _pieces_of(answer["Body"], path)
 
     def remove(self, path: str) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 
 import boto3
 import pytest
+from archives.checking import check_archive
+from archives.errors import FilesMissing, StoreAway
+from archives.exporting import make_export, stream
+from archives.importing import do_import
 from s3_server import BUCKET, REGION, over_tls, s3_server
 
 from config.problems import Unavailable
@@ -154,6 +159,24 @@ def test_a_store_that_is_away_fails_the_video_with_the_reason(s3, lesson, clip, 
     assert (asset.status, asset.error) == (Status.FAILED, actions.STORE_AWAY)
     with pytest.raises(Unavailable):
         do_set_caption(lesson, "en", b"1\n00:00:01,000 --> 00:00:02,000\nHello\n")
+
+
+def test_a_store_that_is_away_is_not_taken_for_a_full_disk_or_a_lost_file(s3, lesson, ines, settings):
+    course = lesson.section.course
+    caption = do_set_caption(lesson, "en", b"1\n00:00:01,000 --> 00:00:02,000\nHello\n")
+    archive = io.BytesIO(b"".join(stream(make_export(course))))
+    before = keys(s3)
+    settings.S3_BUCKET = "nowhere"
+    with pytest.raises(StoreAway, match="did not answer"):
+        do_import(check_archive(archive)[0], ines)
+    with pytest.raises(StoreAway, match="did not answer"):
+        make_export(course)
+    settings.S3_BUCKET = BUCKET
+    assert keys(s3) == before
+    assert do_import(check_archive(archive)[0], ines).sections.get().lessons.get().captions.get().language == "en"
+    s3.delete_object(Bucket=BUCKET, Key=caption.path)
+    with pytest.raises(FilesMissing):
+        make_export(course)
 
 
 def test_over_https_the_store_has_to_show_a_certificate_of_the_authorities_named(s3, endpoint, settings, tmp_path):
