@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, Max, OuterRef, ProtectedError, QuerySet
+from django.db.models import Exists, Max, OuterRef, ProtectedError, Q, QuerySet
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -214,8 +214,9 @@ def _check_opens_in_one_way(lesson: Lesson) -> None:
 
 def had(lessons: QuerySet[Lesson]) -> list[str]:
     """The titles of those that were there when somebody got the course who still has it: they are theirs."""
+    lasting = Q(valid_until=None) | Q(valid_until__gt=timezone.now())
     enrolments = Enrolment.objects.filter(
-        course=OuterRef("section__course"), ended_at=None, started_at__gte=OuterRef("created_at")
+        lasting, course=OuterRef("section__course"), ended_at=None, started_at__gte=OuterRef("created_at")
     )
     return list(lessons.filter(Exists(enrolments)).values_list("title", flat=True))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
@@ -201,6 +203,17 @@ def test_what_people_got_with_a_course_stays_theirs(author, api, ines, alice):
     assert api.as_(alice).get(f"/api/v1/lessons/{kept.id}/").status_code == 200
     Enrolment.objects.filter(pk=enrolment.pk).update(ended_at=timezone.now())
     assert author.delete(f"/api/v1/sections/{first.id}/").status_code == 204
+
+
+def test_a_lesson_goes_when_the_time_of_all_who_had_it_is_over(author, ines, alice, bob):
+    course = make_course(lessons=2, instructor=ines)
+    gone, kept = lessons_of(course)
+    over = timezone.now() - timedelta(minutes=1)
+    grant(alice, course, started_at=over - timedelta(days=1), valid_until=over)
+    Lesson.objects.update(created_at=over - timedelta(days=2))
+    assert author.delete(f"/api/v1/lessons/{gone.id}/").status_code == 204
+    grant(bob, course, valid_until=timezone.now() + timedelta(days=1))
+    assert author.delete(f"/api/v1/lessons/{kept.id}/").status_code == 409
 
 
 @pytest.mark.postgres
