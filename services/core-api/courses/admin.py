@@ -7,6 +7,7 @@ from typing import Any
 
 from archives.admin import ArchivesAdmin
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import BaseModelForm, ModelForm
 from django.http import HttpRequest
@@ -18,6 +19,7 @@ from courses.admin_rights import OfCourses, OutlineInline, only_own
 from courses.completeness import field_gaps
 from courses.errors import CourseIncomplete
 from courses.models import Bundle, Category, Course, Lesson, Section, Tag
+from courses.serializers import MAX_TAGS
 
 admin.site.register(Section, SectionAdmin)
 admin.site.register(Lesson, LessonAdmin)
@@ -43,7 +45,19 @@ class SectionInline(OutlineInline):
 
 
 class CourseForm(ModelForm):  # type: ignore[type-arg]  # Django's class takes no [] at run time
-    """A course on sale keeps what it needed to be published."""
+    """As by the API: a course on sale keeps what it needed to be published, and its address is one that nothing else has."""
+
+    def clean_slug(self) -> str:
+        slug: str = self.cleaned_data["slug"]
+        if slug in actions.RESERVED:
+            raise ValidationError("This address is taken by the API itself. Choose another.")
+        return slug
+
+    def clean_tags(self) -> QuerySet[Tag]:
+        tags: QuerySet[Tag] = self.cleaned_data["tags"]
+        if len(tags) > MAX_TAGS:
+            raise ValidationError(f"A course has at most {MAX_TAGS} tags.")
+        return tags
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # Django's hook, which its stubs leave out

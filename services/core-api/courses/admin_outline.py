@@ -18,6 +18,7 @@ from courses import actions
 from courses.admin_rights import OfCourses, OutlineInline
 from courses.articles import as_html
 from courses.models import Lesson, Section
+from courses.serializers import MAX_BODY
 
 
 class LessonInline(OutlineInline):
@@ -69,6 +70,11 @@ class LessonAdmin(OfCourses):
         ("Text", {"fields": ["body", "article"]}),
         ("For the API", {"fields": ["id"]}),
     ]
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "body":
+            kwargs["max_length"] = MAX_BODY  # as by the API, and in archives
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
         adding = request.resolver_match and "object_id" not in request.resolver_match.kwargs

@@ -135,6 +135,27 @@ def test_a_managers_choice_of_instructors_and_tags(client, make_person, ines):
     assert (course.summary, course.status) == ("", "draft")
 
 
+def test_what_the_api_refuses_is_refused_here_too(admin):
+    """Else a course cannot be reached, or its archive not be imported."""
+    category = make_course().category_id
+    tags = [Tag.objects.create(slug=f"tag-{number}", name=f"Tag {number}").pk for number in range(21)]
+    path = reverse("admin:courses_course_add")
+    rows = {"sections-TOTAL_FORMS": 0, "sections-INITIAL_FORMS": 0}
+    form = fields_of(admin, path) | rows | {"title": "Import", "slug": "import", "price": 1, "category": category}
+    errors = admin.post(path, form | {"tags": tags, "instructors": []}).context["adminform"].form.errors
+    assert errors == {
+        "slug": ["This address is taken by the API itself. Choose another."],
+        "tags": ["A course has at most 20 tags."],
+    }
+    lesson = lessons_of(make_course("other"))[1]
+    path = reverse("admin:courses_lesson_change", args=[lesson.pk])
+    form = fields_of(admin, path) | {"opens_on_0": "", "opens_on_1": ""}
+    del form["is_preview"]
+    errors = admin.post(path, form | {"body": "x" * 200_001}).context["adminform"].form.errors
+    assert "at most 200000 characters" in str(errors["body"])
+    assert admin.post(path, form | {"body": "x" * 200_000}).status_code == 302
+
+
 def test_a_lesson_moves_within_its_course_and_shows_its_article(admin):
     course = make_course(sections=2, lessons=1)
     make_course("other")
