@@ -18,7 +18,7 @@ from archives.busy import turn
 from archives.checking import check_archive, summary
 from archives.duplicating import do_duplicate
 from archives.importing import do_import
-from config.confirmation import confirmed
+from config.confirmation import confirmed, number_for
 from config.model_admin import LecternModelAdmin
 from config.problems import Problem
 from config.requests import person
@@ -58,7 +58,7 @@ class ArchivesAdmin(LecternModelAdmin):
         permission="change",
     )
     def duplicate(self, request: HttpRequest, course: Course, given: dict[str, Any]) -> str:
-        copy = do_duplicate(course, person(request), number=given["once"])
+        copy = do_duplicate(course, person(request), number=number_for(given["once"], course))
         self.log_addition(request, copy, f"A copy of {course.slug}.")
         return f'"{copy}" is a draft at {copy.slug}.'
 

@@ -8,7 +8,8 @@
 
 The method acts on one row, in a transaction of its own (the app's actions.py), and must be safe when it is called twice:
 browsers send a form twice when a button is clicked twice. Where the deed is not so by nature, `given["once"]` is a number
-of that form, to know the second one by. A `Problem` that it raises is told to the person, and the other rows go on.
+of that form, to know the second one by, and `number_for` makes one for each row of it. A `Problem` that it raises is told to the
+person, and the other rows go on.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from config.ids import uuid7
 from config.problems import Problem
 
 MOST = 100  # rows at once: as many as somebody can read before they confirm
@@ -36,7 +38,12 @@ Act = Callable[[Any, HttpRequest, Any, dict[str, Any]], str]
 class ConfirmForm(forms.Form):
     """What a confirmation asks. `once` is the number of the page that was shown: sent twice, it is the same."""
 
-    once = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+    once = forms.UUIDField(widget=forms.HiddenInput, initial=uuid7)
+
+
+def number_for(once: uuid.UUID, row: Model) -> uuid.UUID:
+    """An id for what is made of this row, as a form that asks about several makes one of each: ordered by time, as uuid7's are."""
+    return uuid.UUID(int=once.int >> 80 << 80 | uuid.uuid5(once, str(row.pk)).int & ((1 << 80) - 1))
 
 
 class ReasonForm(ConfirmForm):

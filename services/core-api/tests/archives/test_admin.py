@@ -33,6 +33,18 @@ def test_ines_duplicates_a_course_once_however_often_she_clicks(desk, baking, in
     assert "Duplicate" in desk.get(reverse("admin:courses_course_change", args=[baking.pk])).content.decode()
 
 
+def test_ines_duplicates_two_courses_at_once(desk, baking, ines):
+    cooking = make_course("cooking", instructor=ines)
+    said = act(desk, LIST, "duplicate", baking, cooking, times=2)
+    assert sorted(said) == [
+        '"Baking (copy)" is a draft at baking-copy.',
+        '"Cooking (copy)" is a draft at cooking-copy.',
+    ]
+    assert Course.objects.filter(instructors=ines).count() == 4
+    newer = make_course("newer")
+    assert Course.objects.order_by("-id").first() == newer  # the list's order
+
+
 def test_ines_exports_a_course_and_imports_it_again(desk, baking):
     page = desk.get(reverse("admin:courses_course_change", args=[baking.pk])).content.decode()
     address = reverse("admin:courses_course_export", args=[baking.pk])
