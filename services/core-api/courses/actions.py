@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from secrets import token_hex
 from typing import Any, TypeVar
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -41,8 +42,9 @@ def do_create_course(author: User, *, slug: str = "", tags: Iterable[Tag] = (), 
 
 
 def _slugs(title: str) -> list[str]:
+    """The last one is free: titles without a Latin letter are all "course", and are not refused for it when there are fifty."""
     base = slugify(title)[:70].strip("-") or "course"
-    return [base, *(f"{base}-{number}" for number in range(2, SLUG_TRIES))]
+    return [base, *(f"{base}-{number}" for number in range(2, SLUG_TRIES)), f"{base}-{token_hex(4)}"]
 
 
 def do_update_course(course: Course, *, tags: Iterable[Tag] | None = None, **fields: Any) -> None:
