@@ -219,6 +219,8 @@ if MEDIA_STORAGE == "s3":
             "names no file",
             "the path of a file with the authorities (PEM) whose certificates the store shows",
         )
+# A section's page in the admin site has seven fields a lesson, and a section may have 2,000 lessons: Django's 1,000 end at 140.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler", "media.parsers.RoomyFiles"]
 BOOKS_ROOT = Path(required("LECTERN_BOOKS_ROOT", "the folder of signed wallet heads", str(_kept / "books")))
 FFMPEG = env.text("LECTERN_FFMPEG", "the path of an ffmpeg program", shutil.which("ffmpeg") or "")

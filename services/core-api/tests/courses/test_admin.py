@@ -116,6 +116,19 @@ def fields_of(client, path):
     return {name: form[name].value() if form[name].value() is not None else "" for name in form.fields}
 
 
+def test_a_section_of_many_lessons_is_saved(admin):
+    section = make_course(lessons=200).sections.get()
+    path = reverse("admin:courses_section_change", args=[section.pk])
+    (inline,) = admin.get(path).context["inline_admin_formsets"]
+    form = {"title": section.title, "position": 1, "lessons-TOTAL_FORMS": 200, "lessons-INITIAL_FORMS": 200}
+    for row in inline.formset.forms:
+        form |= {row.add_prefix(name): row[name].value() or "" for name in row.fields}
+    form[inline.formset.forms[150].add_prefix("title")] = "Kneading"
+    answer = admin.post(path, form)
+    assert answer.status_code == 302, answer.context
+    assert [lesson.position for lesson in section.lessons.filter(title="Kneading")] == [151]
+
+
 def test_a_managers_choice_of_instructors_and_tags(client, make_person, ines):
     client.force_login(make_person("mona", "course_manager", is_staff=True))
     make_person("leo")
