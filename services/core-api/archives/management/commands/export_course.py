@@ -26,6 +26,8 @@ class Command(BaseCommand):
         course = Course.objects.filter(slug=slug).first()
         if course is None:
             raise CommandError(f"There is no course {slug}.")
+        if file.exists():  # told before hours of writing, too
+            raise CommandError(f"{file} exists already. Name another file.")
         aside = file.with_name(f".{file.name}.part")
         try:
             export = make_export(course)
