@@ -47,6 +47,14 @@ def test_on_a_narrow_page_only_what_was_in_sight_counts_as_read(at_desk: AtDesk,
     expect(arne.tickets("My tickets")).not_to_contain_text("unread")
 
 
+def test_a_leads_links_stay_in_their_bar_on_a_narrow_page(at_desk: AtDesk) -> None:
+    lea = at_desk("lead", viewport={"width": 390, "height": 844})
+    lea.sit_down()
+    link, bar = lea.page.get_by_role("link", name="Canned answers"), lea.page.locator(".breadcrumbs")
+    below = "it => it.getBoundingClientRect().bottom"
+    assert link.evaluate(below) <= bar.evaluate(below)
+
+
 def test_very_long_words_push_nothing_out_of_reach(at_desk: AtDesk, lena: Person, app: Ask) -> None:
     arne, title = at_desk("agent"), subject("Donaudampfschifffahrt" * 7)
     asked = app(title, "Kapitänskajüte" * 60)
