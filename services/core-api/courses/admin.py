@@ -13,6 +13,7 @@ from django.forms import BaseModelForm, ModelForm
 from django.http import HttpRequest
 
 from config.model_admin import LecternModelAdmin
+from config.requests import person
 from courses import actions, queries
 from courses.admin_outline import LessonAdmin, SectionAdmin
 from courses.admin_rights import OfCourses, OutlineInline, only_own
@@ -102,6 +103,8 @@ class CourseAdmin(ArchivesAdmin, OfCourses):
 
     def save_related(self, request: HttpRequest, form: BaseModelForm[Course], *args: Any) -> None:
         super().save_related(request, form, *args)
+        if only_own(request):  # who makes one teaches it, or would see it no more
+            form.instance.instructors.add(person(request))
         actions.renumber(form.instance.sections.all())
 
     @admin.action(description="Publish", permissions=["change"])

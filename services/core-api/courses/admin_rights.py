@@ -25,6 +25,9 @@ class OfCourses(LecternModelAdmin):
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return manages(request) or super().has_view_permission(request, obj)
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return manages(request) or super().has_add_permission(request)
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return manages(request) or super().has_change_permission(request, obj)
 

@@ -137,3 +137,25 @@ def test_instructors_work_on_their_own_courses_alone(ines: User, client: Client)
     form = client.get(f"/admin/courses/course/{mine.pk}/change/").content.decode()
     assert 'name="instructors"' not in form
     assert 'name="sections-0-title"' in form
+
+
+def test_instructors_begin_a_course_here_and_fill_it(ines: User, client: Client) -> None:
+    other = make_course("other")
+    client.force_login(ines)
+    rows = {f"{which}-{name}": 0 for which in ("sections", "lessons") for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
+    course = {"title": "Rye", "slug": "rye", "price": 3, "level": "beginner", "language": "en"} | rows
+    answer = client.post("/admin/courses/course/add/", course | {"_continue": ""}, follow=True)
+    mine = ines.courses_taught.get()
+    assert (mine.slug, mine.status) == ("rye", "draft")
+    assert answer.redirect_chain == [(f"/admin/courses/course/{mine.pk}/change/", 302)]
+    section = {"title": "Flour", "position": 1} | rows
+    assert client.post("/admin/courses/section/add/", section | {"course": str(mine.pk)}).status_code == 302
+    lesson = {"title": "Mill", "position": 1, "kind": "article", "section": str(mine.sections.get().pk)}
+    assert client.post("/admin/courses/lesson/add/", lesson).status_code == 302
+    assert [each.title for each in mine.sections.get().lessons.all()] == ["Mill"]
+    # and nobody else's
+    foreign = other.sections.get()
+    before = (other.sections.count(), foreign.lessons.count())
+    assert client.post("/admin/courses/section/add/", section | {"course": str(other.pk)}).status_code == 200
+    assert client.post("/admin/courses/lesson/add/", lesson | {"section": str(foreign.pk)}).status_code == 200
+    assert (other.sections.count(), foreign.lessons.count()) == before
