@@ -26,7 +26,7 @@ from learning.forms import GrantForm
 from learning.grants import do_grant
 from privacy.erasing import erase
 from privacy.forms import EraseForm
-from wallet.staff import AdjustForm, adjust_once
+from wallet.staff import WHAT_ADJUSTING_DOES, AdjustForm, adjust_once
 
 
 class LoginSessionInline(ReadOnlyInline):
@@ -196,7 +196,7 @@ class UserAdmin(LogInHelp, LecternModelAdmin, DjangoUserAdmin):  # type: ignore[
 
     @confirmed(
         "Adjust wallet",
-        "Their wallet changes by this many credits, at once. A posting cannot be taken back: only another can.",
+        WHAT_ADJUSTING_DOES,
         permission="adjust",
         form=AdjustForm,
     )

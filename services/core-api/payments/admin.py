@@ -74,7 +74,8 @@ class TopUpAdmin(ReadOnlyModelAdmin):
 
     @confirmed(
         "Refund",
-        "The credits leave the wallet and the provider gives the money back. Neither can be taken back.",
+        "The credits leave the wallet and the provider gives the money back; above the limit, once somebody else has "
+        "approved it. Neither can be taken back.",
         permission="refund",
         form=ReasonForm,
     )

@@ -19,7 +19,7 @@ from config.requests import person
 from wallet.api import receipt_file
 from wallet.models import Coupon, Lot, Order, OrderLine, Posting, Wallet
 from wallet.queries import WITH_LINES, owed
-from wallet.staff import AdjustForm, adjust_once
+from wallet.staff import WHAT_ADJUSTING_DOES, AdjustForm, adjust_once
 
 
 class PostingInline(ReadOnlyInline):
@@ -73,7 +73,7 @@ class WalletAdmin(ReadOnlyModelAdmin):
 
     @confirmed(
         "Adjust wallet",
-        "The wallet changes by this many credits, at once. A posting cannot be taken back: only another can.",
+        WHAT_ADJUSTING_DOES,
         permission="adjust",
         form=AdjustForm,
     )

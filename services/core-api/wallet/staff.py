@@ -15,6 +15,11 @@ from wallet.errors import KeyReused
 from wallet.idempotency import Answer, form_key, once
 from wallet.serializers import MAX_CREDITS
 
+WHAT_ADJUSTING_DOES = (
+    "The wallet changes by this many credits at once; above the limit, once somebody else has approved it. "
+    "A posting cannot be taken back: only another can."
+)
+
 
 class AdjustForm(ReasonForm):
     amount = forms.IntegerField(

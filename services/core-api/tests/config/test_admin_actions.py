@@ -156,6 +156,15 @@ def test_credit_moves_once_for_each_page(site: Client, alice: User, bob: User) -
     books.assert_books_are_right()
 
 
+@pytest.mark.parametrize(("path", "action"), [(WALLETS, "adjust"), (USERS, "adjust_wallet")])
+def test_whoever_adjusts_is_told_before_that_much_waits_for_somebody_else(
+    site: Client, alice: User, path: str, action: str
+) -> None:
+    books.give(alice, 10)
+    page = ask(site, path, action, alice.wallet if path == WALLETS else alice)
+    assert "once somebody else has approved it" in page.context["consequence"]
+
+
 def test_more_than_a_wallet_holds_is_not_taken(site: Client, alice: User) -> None:
     books.give(alice, 10)
     told = act(site, WALLETS, "adjust", alice.wallet, amount=-50, reason="A mistake")

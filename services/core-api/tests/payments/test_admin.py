@@ -102,7 +102,9 @@ def test_finance_refunds_a_top_up_there_and_only_once(client, alice, fiona, paid
     client.force_login(fiona)
     told = act(client, "/admin/payments/topup/", "refund", paid["id"], reason="Asked for")
     assert told == ["The top-up of 100 credits for alice is refunded."]
-    assert ask(client, "/admin/payments/topup/", "refund", paid["id"]).context["allowed"] == []
+    again = ask(client, "/admin/payments/topup/", "refund", paid["id"])
+    assert "once somebody else has approved it" in again.context["consequence"]
+    assert again.context["allowed"] == []
     assert (status_of(paid), wallet_of(alice)[0], SandboxReversal.objects.count()) == ("refunded", 0, 1)
 
 
