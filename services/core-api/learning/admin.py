@@ -25,10 +25,17 @@ def progress_links(request: HttpRequest, user: Any) -> list[tuple[str, str]]:
     return [("Progress", f"{reverse('admin:learning_lessonprogress_changelist')}?q={user}")]
 
 
+class EndReasonFilter(admin.AllValuesFieldListFilter):
+    """Most have none, which would be a link without a word."""
+
+    def choices(self, changelist: Any) -> Any:
+        return [choice | {"display": choice["display"] or "none"} for choice in super().choices(changelist)]
+
+
 @admin.register(Enrolment)
 class EnrolmentAdmin(ReadOnlyModelAdmin):
     list_display = ["user", "course", "source", "started_at", "valid_until", "ended_at", "end_reason"]
-    list_filter = ["source", ("ended_at", admin.EmptyFieldListFilter), "end_reason"]
+    list_filter = ["source", ("ended_at", admin.EmptyFieldListFilter), ("end_reason", EndReasonFilter)]
     list_select_related = ["user", "course"]
     search_fields = ["course__title"]
     search_people = ("user",)

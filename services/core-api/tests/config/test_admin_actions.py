@@ -156,6 +156,14 @@ def test_credit_moves_once_for_each_page(site: Client, alice: User, bob: User) -
     books.assert_books_are_right()
 
 
+def test_every_filter_of_enrolments_has_a_word_to_press(site: Client, alice: User) -> None:
+    grant(alice, make_course())
+    changelist = site.get(ENROLMENTS).context["cl"]
+    words = [choice["display"] for spec in changelist.filter_specs for choice in spec.choices(changelist)]
+    assert words
+    assert all(words)
+
+
 @pytest.mark.parametrize(("path", "action"), [(WALLETS, "adjust"), (USERS, "adjust_wallet")])
 def test_whoever_adjusts_is_told_before_that_much_waits_for_somebody_else(
     site: Client, alice: User, path: str, action: str
