@@ -174,6 +174,13 @@ class CouponAdmin(LecternModelAdmin):
     ]
     filter_horizontal = ["courses"]
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Coupon | None:
+        """Held from before its form is checked until it is saved: no order uses it in between, and no other form changes it."""
+        coupon: Coupon | None = super().get_object(request, object_id, from_field)
+        if coupon is None or request.method != "POST":
+            return coupon
+        return Coupon.objects.select_for_update(no_key=True).filter(pk=coupon.pk).first()
+
     def get_readonly_fields(self, request: HttpRequest, obj: Coupon | None = None) -> list[str]:
         return ["used", "code"] if obj and obj.used else ["used"]  # orders show the code that they used
 

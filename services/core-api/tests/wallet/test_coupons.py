@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from courses.models import Course
@@ -176,3 +176,24 @@ def test_an_admin_who_allows_fewer_orders_than_there_are_is_told(client, root, h
     assert answer.context["errors"] == [["3 orders use it already. To stop it, let it end."]]
     assert client.post(f"/admin/wallet/coupon/{half.pk}/change/", form | {"limit": 3}).status_code == 302
     Coupon.objects.update(used=0)
+
+
+@pytest.mark.postgres
+def test_no_order_uses_a_coupon_while_a_form_that_lowers_its_limit_is_saved(at_once, client, root, half, monkeypatch):
+    save, tried = CouponAdmin.save_model, []
+
+    def use(_number):
+        with transaction.atomic():
+            Coupon.objects.select_for_update(no_key=True, nowait=True).get()
+            Coupon.objects.update(used=1)
+
+    def use_meanwhile(*args):
+        tried.extend(at_once(1, use))
+        return save(*args)
+
+    monkeypatch.setattr(CouponAdmin, "save_model", use_meanwhile)
+    client.force_login(root)
+    form = {"code": "HALF", "percent": 50, "starts_at_0": "2020-01-01", "starts_at_1": "00:00:00", "limit": 0}
+    assert client.post(f"/admin/wallet/coupon/{half.pk}/change/", form).status_code == 302
+    assert [type(error) for error in tried] == [OperationalError]  # it waits
+    assert Coupon.objects.get().limit == 0
