@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -15,6 +15,8 @@ from django.utils.crypto import salted_hmac
 
 from accounts.names import normalise_email, normalise_password, normalise_username, validate_username
 from accounts.roles import ADMIN, LEARNER
+from audit.actions import record
+from audit.kinds import Kind
 from config.ids import uuid7
 
 
@@ -26,7 +28,13 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, username: str, email: str, password: str | None = None, **fields: Any) -> User:
-        return self.create_user(username, email, password, **{"is_staff": True, "is_superuser": True} | fields)
+        """For `createsuperuser`, which leaves the entries in the audit log that the admin site's forms leave."""
+        all_powers = {"is_staff": True, "is_superuser": True}
+        with transaction.atomic(using=self._db):
+            user = self.create_user(username, email, password, **all_powers | fields)
+            record(Kind.ADMIN_ADDED, actor=None, subject=user)
+            record(Kind.ROLES_CHANGED, actor=None, subject=user, **all_powers)
+        return user
 
     def get_by_natural_key(self, username: str | None) -> User:
         return self.called(username or "").get()

@@ -56,7 +56,13 @@ def test_a_first_admin_by_a_name_that_is_taken_is_refused_in_words(alice: User, 
         call_command("createsuperuser", interactive=False, username=username, email=email)
     assert User.objects.get() == alice
     call_command("createsuperuser", interactive=False, username="root", email="root@example.org", verbosity=0)
-    assert User.objects.get(username="root").is_superuser
+    root = User.objects.get(username="root")
+    assert root.is_superuser
+    told = [(event.kind, event.actor_id, event.subject_id, event.detail) for event in Event.objects.order_by("id")]
+    assert told == [
+        ("admin_added", None, str(root.pk), {}),
+        ("roles_changed", None, str(root.pk), {"is_staff": True, "is_superuser": True}),
+    ]
 
 
 def test_who_types_a_name_or_an_address_that_is_taken_is_asked_again(
