@@ -95,6 +95,14 @@ def test_a_lost_file_means_new_passwords_and_says_so(tmp_path, monkeypatch, caps
     assert "New passwords for learner" in capsys.readouterr().err
 
 
+def test_a_file_that_cannot_be_written_is_told_before_anybody_gets_a_password(tmp_path):
+    with pytest.raises(CommandError, match=r"cannot be written into .*: No such file or directory"):
+        call_command("load_demo", "--accounts-file", str(tmp_path / "missing" / "accounts.json"))
+    with pytest.raises(CommandError, match="Is a directory"):
+        call_command("load_demo", "--accounts-file", str(tmp_path))
+    assert not User.objects.filter(username__startswith="demo-").exists()
+
+
 def test_accounts_are_the_last_line_of_stdout(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(demo_courses, "COURSES", [])
     call_command("load_demo", "--accounts-file", "-")

@@ -18,7 +18,7 @@ from courses.errors import CourseIncomplete
 from courses.models import Course
 from media.demo.answers import load_answers
 from media.demo.courses import load_courses
-from media.demo.people import PEOPLE, document, load_people, read_accounts, write_accounts
+from media.demo.people import PEOPLE, Accounts, document, load_people, read_accounts, write_accounts
 from media.ffmpeg import FfmpegFailed
 from media.models import VideoAsset
 
@@ -48,12 +48,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, accounts_file: str, known_accounts: Path | None, wait: bool, **options: Any) -> None:
         to_file = accounts_file != "-"
         known = read_accounts(known_accounts or Path(accounts_file))
+        if to_file:
+            self.write(Path(accounts_file), known)  # before anybody gets a password that could not be told then
         accounts, renewed = load_people(known)
         load_answers()
         if renewed:
             self.say(f"New passwords for {', '.join(renewed)}: the old ones are not known here any more.")
         if to_file:
-            write_accounts(Path(accounts_file), accounts)
+            self.write(Path(accounts_file), accounts)
         try:
             courses = load_courses(self.instructor(), self.say)
         except FfmpegFailed as error:
@@ -64,6 +66,12 @@ class Command(BaseCommand):
             self.publish(course)
         if not to_file:
             self.stdout.write(json.dumps(document(accounts)))
+
+    def write(self, file: Path, accounts: Accounts) -> None:
+        try:
+            write_accounts(file, accounts)
+        except OSError as error:
+            raise CommandError(f"The accounts cannot be written into {file}: {error.strerror}.") from error
 
     def instructor(self) -> User:
         username = next(person.username for person in PEOPLE if person.key == "instructor")
