@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -186,6 +188,28 @@ def test_a_lesson_moves_within_its_course_and_shows_its_article(admin):
     assert answer.status_code == 302, answer.context["errors"]
     lesson.refresh_from_db()
     assert (lesson.section, lesson.opens_after_days, lesson.is_preview) == (second, 3, False)
+
+
+@pytest.mark.parametrize("fixed", [{"is_preview": True}, {"opens_on": datetime(2030, 1, 1, tzinfo=UTC)}])
+def test_a_lesson_that_opens_in_two_ways_is_refused_on_its_sections_page_too(admin, fixed):
+    section = make_course(lessons=0).sections.get()
+    lesson = make_lesson(section, **fixed)
+    path = reverse("admin:courses_section_change", args=[section.pk])
+    form = {"title": section.title, "position": 1, "lessons-TOTAL_FORMS": 1, "lessons-INITIAL_FORMS": 1}
+    row = {"id": lesson.pk, "title": "Flour", "position": 1, "kind": "article", "opens_after_days": 3}
+    row |= {"is_preview": "on"} if lesson.is_preview else {}
+    refused = admin.post(path, form | {f"lessons-0-{name}": value for name, value in row.items()})
+    assert "Say when the lesson opens in one way" in str(refused.context["errors"])
+    row["opens_after_days"] = ""
+    assert admin.post(path, form | {f"lessons-0-{name}": value for name, value in row.items()}).status_code == 302
+
+
+def test_a_section_is_chosen_for_a_lesson_page_by_page(admin):
+    course = make_course(sections=25, lessons=0)
+    asked = {"app_label": "courses", "model_name": "lesson", "field_name": "section", "term": "part"}
+    pages = [admin.get("/admin/autocomplete/", asked | {"page": page}).json()["results"] for page in (1, 2)]
+    newest_first = course.sections.order_by("-id").values_list("pk", flat=True)
+    assert [found["id"] for page in pages for found in page] == [str(pk) for pk in newest_first]
 
 
 def test_what_people_have_is_not_deleted_here_either(admin, alice):
