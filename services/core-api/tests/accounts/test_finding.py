@@ -41,3 +41,8 @@ def test_lists_find_rows_by_whose_they_are_and_by_their_own_columns(alice: User,
         assert 'id="searchbar"' in text
         assert "1 result" in text
         assert "zoe.k" in text
+
+
+@pytest.mark.parametrize("asked", ["x" * 3000, "\N{SQUARE KIROMEETORU}" * 150, "zoe " + "x" * 3000])
+def test_a_word_longer_than_postgresql_looks_for_is_nobodys(zoe: User, asked: str) -> None:
+    assert list(User.objects.filter(pk__in=ids_named(asked))) == []
