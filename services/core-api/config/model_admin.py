@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import Model, Q, QuerySet, UUIDField
 from django.http import HttpRequest
 from django.urls import reverse
@@ -84,6 +86,18 @@ class LecternModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's
             return []
         query = urlencode({"subject_type": obj._meta.label_lower, "subject_id": obj.pk})
         return [("Audit log", f"{reverse('admin:audit_event_changelist')}?{query}")]
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Refuses what can be no row's id, which Django would ask the database for."""
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        try:
+            for pk in chosen:
+                self.model._meta.pk.to_python(pk)
+        except ValidationError as error:
+            raise BadRequest from error
+        if any("\0" in pk for pk in chosen):
+            raise BadRequest
+        return super().response_action(request, queryset)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Adds the row's buttons and links to its page (templates/admin/change_form.html)."""
