@@ -8,6 +8,7 @@ from payments.models import Reversal
 WHOLE = frozenset(  # Stripe's list: their smallest unit is the whole one
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"]
 )
+THOUSANDTHS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])  # as well: a dinar and a rial have a thousand
 
 
 def do_tell_begun(reversal: Reversal) -> None:
@@ -57,5 +58,6 @@ def _money(reversal: Reversal) -> str:
     currency = reversal.topup.currency
     if currency in WHOLE:
         return f"{reversal.amount} {currency}"
-    whole, cents = divmod(reversal.amount, 100)
-    return f"{whole}.{cents:02} {currency}"
+    places = 3 if currency in THOUSANDTHS else 2
+    whole, parts = divmod(reversal.amount, 10**places)
+    return f"{whole}.{parts:0{places}} {currency}"

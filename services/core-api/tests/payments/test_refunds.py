@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from audit.models import Event
 from mail.models import Mail
+from payments import letters
 from payments.catching_up import carry_out_pending_refunds
 from payments.models import Reversal, SandboxReversal, TopUp
 from payments.providers.base import ProviderError
@@ -207,3 +208,11 @@ def test_the_database_lets_one_refund_of_ours_run_at_once(api, alice, fiona, pai
     Reversal.objects.create(**mine)
     with pytest.raises(IntegrityError, match=r"reversal_one_refund_at_once|UNIQUE"), transaction.atomic():
         Reversal.objects.create(**mine)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "told"),
+    [(5005, "EUR", "50.05 EUR"), (5005, "JPY", "5005 JPY"), (5005, "KWD", "5.005 KWD"), (5, "TND", "0.005 TND")],
+)
+def test_letters_write_money_as_its_currency_is_divided(db, amount, currency, told):
+    assert letters._money(Reversal(amount=amount, topup=TopUp(currency=currency))) == told
