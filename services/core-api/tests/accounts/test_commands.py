@@ -48,6 +48,19 @@ def test_a_password_that_is_too_weak_or_mistyped_is_not_taken(
         call_command("changepassword", "carol")
 
 
+@pytest.mark.parametrize(("ended", "why"), [(EOFError, "at a terminal"), (KeyboardInterrupt, "Cancelled")])
+def test_a_password_that_nobody_types_changes_nothing(
+    api: Api, alice: User, monkeypatch: pytest.MonkeyPatch, ended: type[BaseException], why: str
+) -> None:
+    def end(prompt: str) -> str:
+        raise ended
+
+    monkeypatch.setattr(changepassword, "getpass", end)
+    with pytest.raises(CommandError, match=f"alice keeps the password they have.*{why}"):
+        call_command("changepassword", "alice")
+    log_in(api)
+
+
 @pytest.mark.parametrize(
     ("username", "email"), [("ALICE", "new@example.org"), ("alice2", "Alice@Example.org")], ids=["name", "address"]
 )

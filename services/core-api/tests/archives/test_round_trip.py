@@ -88,8 +88,9 @@ def test_the_commands_do_the_same(ines, baking, media_root, tmp_path, capsys):
     file = tmp_path / "baking.zip"
     call_command("export_course", "baking", file)
     assert '"Baking" is in' in capsys.readouterr().out
-    with pytest.raises(CommandError, match="exists already"):
-        call_command("export_course", "baking", file)
+    for there in (file, tmp_path, "/"):
+        with pytest.raises(CommandError, match="exists already"):
+            call_command("export_course", "baking", there)
     call_command("import_course", file, "--instructor", "ines", "--dry-run")
     assert "It can be imported: title: Baking, sections: 2" in capsys.readouterr().out
     call_command("import_course", file, "--instructor", "ines")

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         if course is None:
             raise CommandError(f"There is no course {slug}.")
         if file.exists():  # told before hours of writing, too
-            raise CommandError(f"{file} exists already. Name another file.")
+            raise CommandError(f"{file} exists already. Name another file, or take that one away.")
         aside = file.with_name(f".{file.name}.part")
         try:
             export = make_export(course)

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from accounts.actions import set_password
 from accounts.management.people import find_person
+from accounts.models import User
 from audit.actions import record
 from audit.kinds import Kind
 
@@ -27,8 +28,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, name: str, **options: Any) -> None:
         user = find_person(name)
         for _ in range(TRIES):
-            password = getpass(f"New password of {user}: ")
-            if password != getpass("The same again: "):
+            password, again = self._typed(user)
+            if password != again:
                 self.stderr.write("These are two different ones.")
                 continue
             try:
@@ -42,3 +43,10 @@ class Command(BaseCommand):
             self.stdout.write(f"{user} has a new password, and every login of theirs has ended.")
             return
         raise CommandError(f"{user} keeps the password they have.")
+
+    def _typed(self, user: User) -> tuple[str, str]:
+        try:
+            return getpass(f"New password of {user}: "), getpass("The same again: ")
+        except (EOFError, KeyboardInterrupt) as ended:
+            why = "It is typed twice, at a terminal." if isinstance(ended, EOFError) else "Cancelled."
+            raise CommandError(f"{user} keeps the password they have. {why}") from None
