@@ -49,7 +49,7 @@ class LecternAdminSite(SecondFactorSite):
         super().__init__(name)
         self.add_action(delete_selected, "delete_selected")
 
-    def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         return super().admin_view(_of_text(view), cacheable)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:

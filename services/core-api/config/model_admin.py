@@ -87,7 +87,7 @@ class LecternModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's
         query = urlencode({"subject_type": obj._meta.label_lower, "subject_id": obj.pk})
         return [("Audit log", f"{reverse('admin:audit_event_changelist')}?{query}")]
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any) -> Any:
         """Refuses what can be no row's id, which Django would ask the database for."""
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
         try:
@@ -97,7 +97,7 @@ class LecternModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's
             raise BadRequest from error
         if any("\0" in pk for pk in chosen):
             raise BadRequest
-        return super().response_action(request, queryset)
+        return super().response_action(request, queryset, *args, **kwargs)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Adds the row's buttons and links to its page (templates/admin/change_form.html)."""
