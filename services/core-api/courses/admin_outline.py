@@ -94,7 +94,8 @@ class LessonAdmin(OfCourses):
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
         lesson = request.resolver_match and request.resolver_match.kwargs.get("object_id")
         if field is not None and db_field.name == "section" and lesson:
-            field.queryset = field.queryset.filter(course__sections__lessons=lesson).distinct()
+            of_its_course = field.queryset.filter(course__sections__lessons=lesson).distinct()
+            field.queryset = of_its_course.order_by("position", "id")
         return field
 
     @admin.display(description="as learners see it, when saved")
