@@ -13,13 +13,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 
-from config.confirmation import confirmed
+from accounts.models import User
+from config.confirmation import ReasonForm, confirmed
 from config.model_admin import LecternModelAdmin, ReadOnlyInline, ReadOnlyModelAdmin
 from config.requests import person
 from wallet.api import receipt_file
 from wallet.models import Coupon, Lot, Order, OrderLine, Posting, Wallet
 from wallet.queries import WITH_LINES, owed
-from wallet.staff import WHAT_ADJUSTING_DOES, AdjustForm, adjust_once
+from wallet.staff import WHAT_ADJUSTING_DOES, WHAT_REFUNDING_DOES, AdjustForm, adjust_once, refund_once
 
 
 class PostingInline(ReadOnlyInline):
@@ -84,6 +85,7 @@ class WalletAdmin(ReadOnlyModelAdmin):
 
 class OrderLineInline(ReadOnlyInline):
     model = OrderLine
+    show_change_link = True  # to refund one of several
     fields = ("id", "title", "course", "list_price", "discount", "price", "refunded_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderLine]:
@@ -93,8 +95,30 @@ class OrderLineInline(ReadOnlyInline):
         return request.user.has_perm("wallet.view_order")
 
 
+class RefundableAdmin(ReadOnlyModelAdmin):
+    """What was bought. Finance gives the price back, below the limit by themselves."""
+
+    actions = ["refund"]
+
+    def has_refund_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("payments.refund")
+
+    def may_act_on(self, request: HttpRequest, obj: Order | OrderLine) -> bool:
+        return bool(self.left(obj))
+
+    def described(self, obj: Order | OrderLine) -> str:
+        left = self.left(obj)
+        titles = ", ".join(line.title for line in left)
+        return f"{titles} of {left[0].order.user}, for {sum(line.price for line in left)} credits"
+
+    def left(self, obj: Any) -> list[OrderLine]:
+        """What of it is not refunded yet."""
+        lines = obj.lines.all() if isinstance(obj, Order) else [obj]
+        return [line for line in lines if not line.refunded_at]
+
+
 @admin.register(Order)
-class OrderAdmin(ReadOnlyModelAdmin):
+class OrderAdmin(RefundableAdmin):
     list_display = ["id", "user", "courses", "price", "refunded", "created_at"]
     list_select_related = ["user"]
     search_people = ("user",)
@@ -128,7 +152,32 @@ class OrderAdmin(ReadOnlyModelAdmin):
 
     @admin.display(boolean=True, description="refunded")
     def refunded(self, order: Order) -> bool:
-        return all(line.refunded_at for line in order.lines.all())
+        return not self.left(order)
+
+    @confirmed("Refund", WHAT_REFUNDING_DOES, permission="refund", form=ReasonForm)
+    def refund(self, request: HttpRequest, order: Order, given: dict[str, Any]) -> str:
+        return refund_once(order, None, person(request), given["reason"], given["once"])
+
+
+@admin.register(OrderLine)
+class OrderLineAdmin(RefundableAdmin):
+    """One course of an order."""
+
+    list_display = ["title", "order", "buyer", "price", "refunded_at"]
+    list_select_related = ["order__user"]
+    list_filter = [("refunded_at", admin.EmptyFieldListFilter)]
+    search_people = ("order__user",)
+    search_ids = ("pk", "order")
+    ordering = ["-id"]  # version 7: newest first
+    fields = ["title", "course", "order", "buyer", "list_price", "discount", "price", "refunded_at"]
+
+    @admin.display(description="user")
+    def buyer(self, line: OrderLine) -> User:
+        return line.order.user
+
+    @confirmed("Refund", WHAT_REFUNDING_DOES, permission="refund", form=ReasonForm)
+    def refund(self, request: HttpRequest, line: OrderLine, given: dict[str, Any]) -> str:
+        return refund_once(line.order, line, person(request), given["reason"], given["once"])
 
 
 @admin.register(Posting)

@@ -5,9 +5,11 @@ import uuid
 
 import pytest
 
+from approvals.models import Approval
 from learning.models import Enrolment
 from tests import books
-from wallet.models import Order, Posting, Wallet
+from tests.admin_pages import act, ask, permit
+from wallet.models import Order, OrderLine, Posting, Wallet
 
 
 @pytest.fixture
@@ -127,3 +129,60 @@ def test_a_learner_refunds_nothing(api, alice, order):
     answer = refund(api.as_(alice), order)
     assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
     assert Order.objects.get().lines.get().refunded_at is None
+
+
+@pytest.fixture
+def desk(client, fiona):
+    """Finance on the admin site's pages."""
+    client.force_login(permit(fiona, "wallet.view_order", "wallet.view_orderline"))
+    return client
+
+
+def test_finance_refunds_an_order_on_its_page_and_only_once(desk, alice, fiona, order):
+    assert ">Refund …<" in desk.get(f"/admin/wallet/order/{order}/change/").content.decode()
+    page = ask(desk, "/admin/wallet/order/", "refund", order)
+    assert [said for _, said in page.context["allowed"]] == ["Knots of alice, for 40 credits"]
+    told = act(desk, "/admin/wallet/order/", "refund", order, reason="Asked for")
+    assert told == [f"The order {order} is refunded."]
+    assert Wallet.objects.get(user=alice).balance == 100
+    posting = Posting.objects.get(kind="refund")
+    assert (posting.caused_by, posting.note) == (fiona, "Asked for")
+    assert Enrolment.objects.get(user=alice).end_reason == "refund"
+    assert ask(desk, "/admin/wallet/order/", "refund", order).context["allowed"] == []
+    assert ">Refund …<" not in desk.get(f"/admin/wallet/order/{order}/change/").content.decode()
+
+
+def test_finance_refunds_one_course_of_several_there(api, desk, alice):
+    books.course("knots", price=40)
+    books.course("sails", price=20)
+    books.bundle("harbour", 30, "knots", "sails")
+    books.give(alice, 30)
+    order = books.buy(api.as_(alice), None, bundle="harbour").json()["id"]
+    line = OrderLine.objects.get(order=order, title="Sails")
+    assert (
+        f"/admin/wallet/orderline/{line.pk}/change/"
+        in desk.get(f"/admin/wallet/order/{order}/change/").content.decode()
+    )
+    assert act(desk, "/admin/wallet/orderline/", "refund", line, reason="Asked for") == [
+        f"Sails in order {order} is refunded."
+    ]
+    assert Wallet.objects.get(user=alice).balance == line.price == 10
+    assert list(Enrolment.objects.filter(ended_at=None).values_list("course__slug", flat=True)) == ["knots"]
+    page = ask(desk, "/admin/wallet/order/", "refund", order)
+    assert [said for _, said in page.context["allowed"]] == ["Knots of alice, for 20 credits"]
+
+
+def test_above_the_limit_it_waits_for_somebody_else_there_too(settings, desk, alice, order):
+    settings.APPROVAL_LIMIT = 39
+    told = act(desk, "/admin/wallet/order/", "refund", order, times=2, reason="Asked for")
+    assert told == [f"That is above the limit: {Approval.objects.get()} waits for somebody else's approval."]
+    assert Wallet.objects.get(user=alice).balance == 60
+
+
+def test_who_may_only_look_at_orders_refunds_none_there(client, alice, bob, order):
+    bob.is_staff = True
+    bob.save()
+    client.force_login(permit(bob, "wallet.view_order", "wallet.view_orderline"))
+    ask(client, "/admin/wallet/order/", "refund", order, confirmed="yes", reason="For me")
+    ask(client, "/admin/wallet/orderline/", "refund", OrderLine.objects.get(), confirmed="yes", reason="For me")
+    assert Wallet.objects.get(user=alice).balance == 60
