@@ -22,7 +22,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -77,13 +77,19 @@ def confirmed(
                 page = {"title": description, "consequence": consequence, "form": sent or form()}
                 return _ask(model_admin, request, act.__name__, page, rows, allowed)
             _act_on_each(model_admin, request, act, allowed, sent.cleaned_data)
-            return _back(request)
+            return None
 
         action.__name__ = act.__name__
         action.row_button = row_button  # type: ignore[attr-defined]  # functions take attributes
         return action
 
     return make
+
+
+def row_button(action: Any) -> Any:
+    """Makes a button of an action that asks nothing, too, on the row's own page."""
+    action.row_button = True
+    return action
 
 
 def _ask(
@@ -99,7 +105,7 @@ def _ask(
         "allowed": [(row, model_admin.described(row)) for row in allowed],
         "left_alone": [row for row in rows if row not in allowed],
         "checkbox": ACTION_CHECKBOX_NAME,
-        "back": _back_path(request),
+        "back": back_path(request),
     }
     return TemplateResponse(request, "admin/confirm_action.html", context)
 
@@ -123,12 +129,7 @@ def _tell(request: HttpRequest, level: int, sentences: list[str], outcome: str) 
         messages.add_message(request, level, f"… and {len(sentences) - TOLD} more {outcome}.")
 
 
-def _back(request: HttpRequest) -> HttpResponse | None:
-    """To the page that the button stood on; None lets Django show the list again."""
-    path = _back_path(request)
-    return HttpResponseRedirect(path) if path else None
-
-
-def _back_path(request: HttpRequest) -> str:
+def back_path(request: HttpRequest) -> str:
+    """The page that the button stood on; empty for the list."""
     path = request.POST.get("back", "")
     return path if url_has_allowed_host_and_scheme(path, None) and path.startswith("/admin/") else ""

@@ -13,12 +13,13 @@ from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import Model, Q, QuerySet, UUIDField
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 
 from accounts.finding import ids_named
 from audit.actions import record
 from audit.kinds import Kind
+from config.confirmation import back_path
 
 
 class LecternModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class takes no [] at run time
@@ -88,7 +89,7 @@ class LecternModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's
         return [("Audit log", f"{reverse('admin:audit_event_changelist')}?{query}")]
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any) -> Any:
-        """Refuses what can be no row's id, which Django would ask the database for."""
+        """Refuses what can be no row's id, which Django would ask the database for. From a row's own page, leads back to it."""
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
         try:
             for pk in chosen:
@@ -97,7 +98,9 @@ class LecternModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's
             raise BadRequest from error
         if any("\0" in pk for pk in chosen):
             raise BadRequest
-        return super().response_action(request, queryset, *args, **kwargs)
+        answer = super().response_action(request, queryset, *args, **kwargs)
+        to_the_list = isinstance(answer, HttpResponseRedirect) and answer.url == request.get_full_path()
+        return HttpResponseRedirect(path) if to_the_list and (path := back_path(request)) else answer
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Adds the row's buttons and links to its page (templates/admin/change_form.html)."""

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.forms import BaseModelForm, ModelForm
 from django.http import HttpRequest
 
+from config.confirmation import row_button
 from config.model_admin import LecternModelAdmin
 from config.requests import person
 from courses import actions, queries
@@ -107,6 +108,11 @@ class CourseAdmin(ArchivesAdmin, OfCourses):
             form.instance.instructors.add(person(request))
         actions.renumber(form.instance.sections.all())
 
+    def is_worth_offering(self, action: str, obj: Course) -> bool:
+        on_sale = obj.status == Course.Status.PUBLISHED
+        return {"publish": not on_sale, "withdraw": on_sale}.get(action, True)
+
+    @row_button
     @admin.action(description="Publish", permissions=["change"])
     def publish(self, request: HttpRequest, courses: QuerySet[Course]) -> None:
         for course in courses:
@@ -119,6 +125,7 @@ class CourseAdmin(ArchivesAdmin, OfCourses):
                 self.log_change(request, course, "Published.")
                 self.message_user(request, f"{course} is on sale.", messages.SUCCESS)
 
+    @row_button
     @admin.action(description="Take off sale (who has it keeps it)", permissions=["change"])
     def withdraw(self, request: HttpRequest, courses: QuerySet[Course]) -> None:
         for course in courses:

@@ -87,6 +87,20 @@ def test_publishing_names_what_is_missing(admin):
     assert [event.detail for event in changes] == [{"what": "Published."}, {"what": "Taken off sale."}]
 
 
+def test_a_course_is_published_and_withdrawn_on_its_own_page(admin):
+    course = make_course(status="draft")
+    own = reverse("admin:courses_course_change", args=[course.pk])
+    publish, withdraw = ">Publish</button>", ">Take off sale (who has it keeps it)</button>"
+    page = admin.get(own).content.decode()
+    assert (publish in page, withdraw in page) == (True, False)
+    chosen = {"action": "publish", "_selected_action": [course.pk], "back": own}
+    answer = admin.post(reverse("admin:courses_course_changelist"), chosen, follow=True)
+    assert answer.redirect_chain == [(own, 302)]
+    page = answer.content.decode()
+    assert "Baking is on sale." in page
+    assert (publish in page, withdraw in page) == (False, True)
+
+
 def test_a_failed_video_is_packaged_again(admin):
     lesson = make_lesson(make_course(lessons=0).sections.get(), kind="video", title="Kneading")
     asset = VideoAsset.objects.create(lesson=lesson, source="x", status="failed", error="x")
