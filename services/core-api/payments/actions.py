@@ -37,7 +37,7 @@ def do_intend(row: IdempotencyKey, user: User, pack: CreditPack, provider: Provi
         return TopUp.objects.get(pk=row.subject)
     if not pack.is_active:
         raise Invalid(errors={"pack": [NOT_ON_SALE]})
-    price = {"credits": pack.credits, "amount": pack.amount, "currency": pack.currency.upper()}
+    price = {"credits": pack.credits, "amount": pack.amount, "currency": pack.currency}
     topup = TopUp.objects.create(user=user, pack=pack, provider=provider.name, **price)
     row.subject = topup.pk
     row.save(update_fields=["subject"])

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.forms import ModelForm
 from django.http import HttpRequest
 
 from config.confirmation import ReasonForm, confirmed
@@ -44,18 +41,8 @@ WHAT_NEXT = {  # for an event in quarantine, by its kind
 }
 
 
-class CreditPackForm(ModelForm):  # type: ignore[type-arg]  # Django's class takes no [] at run time
-    def clean_currency(self) -> str:
-        """As providers' events name it: of a payment in any other currency than was asked for, nothing is credited."""
-        currency: str = self.cleaned_data["currency"].upper()
-        if not re.fullmatch("[A-Z]{3}", currency):
-            raise ValidationError("Give the three letters of ISO 4217, such as EUR.")
-        return currency
-
-
 @admin.register(CreditPack)
 class CreditPackAdmin(LecternModelAdmin):
-    form = CreditPackForm
     list_display = ["name", "code", "credits", "amount", "currency", "is_active", "position"]
     list_editable = ["is_active", "position"]
 

@@ -32,6 +32,12 @@ class CreditPack(models.Model):
         permissions = [("refund", "Refund orders and top-ups")]
         constraints = [
             models.CheckConstraint(condition=Q(credits__gt=0, amount__gt=0), name="credit_pack_positive"),
+            # As providers' events name it: of a payment in any other currency than was asked for, nothing is credited.
+            models.CheckConstraint(
+                condition=Q(currency__regex="^[A-Z]{3}$"),
+                name="credit_pack_currency_known",
+                violation_error_message="Write the currency as the three capital letters of ISO 4217, such as EUR.",
+            ),
         ]
 
     def __str__(self) -> str:
