@@ -80,14 +80,13 @@ def confirmed(
             return None
 
         action.__name__ = act.__name__
-        action.row_button = row_button  # type: ignore[attr-defined]  # functions take attributes
-        return action
+        return on_its_page(action) if row_button else action
 
     return make
 
 
-def row_button(action: Any) -> Any:
-    """Makes a button of an action that asks nothing, too, on the row's own page."""
+def on_its_page(action: Any) -> Any:
+    """Makes an action a button on the row's own page, too."""
     action.row_button = True
     return action
 

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.forms import BaseModelForm, ModelForm
 from django.http import HttpRequest
 
-from config.confirmation import row_button
+from config.confirmation import on_its_page
 from config.model_admin import LecternModelAdmin
 from config.requests import person
 from courses import actions, queries
@@ -112,7 +112,7 @@ class CourseAdmin(ArchivesAdmin, OfCourses):
         on_sale = obj.status == Course.Status.PUBLISHED
         return {"publish": not on_sale, "withdraw": on_sale}.get(action, True)
 
-    @row_button
+    @on_its_page
     @admin.action(description="Publish", permissions=["change"])
     def publish(self, request: HttpRequest, courses: QuerySet[Course]) -> None:
         for course in courses:
@@ -125,7 +125,7 @@ class CourseAdmin(ArchivesAdmin, OfCourses):
                 self.log_change(request, course, "Published.")
                 self.message_user(request, f"{course} is on sale.", messages.SUCCESS)
 
-    @row_button
+    @on_its_page
     @admin.action(description="Take off sale (who has it keeps it)", permissions=["change"])
     def withdraw(self, request: HttpRequest, courses: QuerySet[Course]) -> None:
         for course in courses:

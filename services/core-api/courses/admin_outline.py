@@ -8,7 +8,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
-from django.forms import BaseModelForm, ModelForm
+from django.forms import BaseModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -21,16 +21,8 @@ from courses.models import Lesson, Section
 from courses.serializers import MAX_BODY
 
 
-class LessonForm(ModelForm):  # type: ignore[type-arg]  # Django's class takes no [] at run time
-    def _get_validation_exclusions(self) -> set[str]:
-        """Django leaves out a constraint that names a column which is not in the form: here the day on which a lesson opens."""
-        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]  # Django's hook, which its stubs leave out
-        return excluded - {"opens_on"}
-
-
 class LessonInline(OutlineInline):
     model = Lesson
-    form = LessonForm
     fields = ["position", "title", "kind", "is_preview", "opens_after_days"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -189,6 +190,10 @@ class Lesson(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Django leaves out a constraint of which a form does not show each column: on a section's page the day it opens on."""
+        super().validate_constraints(exclude=set(exclude or ()) - {"opens_on"})
 
 
 class Bundle(Terms):
