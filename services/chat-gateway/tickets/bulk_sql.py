@@ -12,7 +12,7 @@ from tickets.sql import MESSAGE_COLUMNS
 # APPEND_MESSAGE for many, in the order given. Tickets whose row somebody else holds are left out instead of waited
 # for, so that this waits for nobody and holds up nobody; so are closed and foreign ones and client ids used before. Whoever
 # has no row here asks again with APPEND_MESSAGE, which knows why. Used client ids are looked for as by FIND_MESSAGE.
-# `messages` is one JSON array: writing an array for each column took the gateway longer than all else that it does for SQL.
+# `messages` is one JSON array: to write one array a column took psycopg a fifteenth of all that a message costs the gateway.
 APPEND_MESSAGES = f"""
 WITH asked AS (
     SELECT * FROM ROWS FROM (json_to_recordset(%(messages)s)

@@ -179,10 +179,15 @@ def test_above_the_limit_it_waits_for_somebody_else_there_too(settings, desk, al
     assert Wallet.objects.get(user=alice).balance == 60
 
 
-def test_who_may_only_look_at_orders_refunds_none_there(client, alice, bob, order):
+@pytest.mark.parametrize("page", ["order", "orderline"])
+def test_who_may_only_look_at_orders_refunds_none_there(client, alice, bob, order, page):
     bob.is_staff = True
     bob.save()
     client.force_login(permit(bob, "wallet.view_order", "wallet.view_orderline"))
-    ask(client, "/admin/wallet/order/", "refund", order, confirmed="yes", reason="For me")
-    ask(client, "/admin/wallet/orderline/", "refund", OrderLine.objects.get(), confirmed="yes", reason="For me")
+    row = order if page == "order" else OrderLine.objects.get()
+    sure = {"confirmed": "yes", "once": str(uuid.uuid4()), "reason": "For me"}
+    ask(client, f"/admin/wallet/{page}/", "refund", row, **sure)
     assert Wallet.objects.get(user=alice).balance == 60
+    permit(bob, "payments.refund")
+    ask(client, f"/admin/wallet/{page}/", "refund", row, **sure)
+    assert Wallet.objects.get(user=alice).balance == 100
