@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
+from deploy.embedded.redis import find_program
 from deploy.embedded.waiting import looks
+
+needs_redis = pytest.mark.skipif(find_program() is None, reason="no Redis here")
 
 # Its sweep is out of reach: what a test sees happen there happens by an event.
 BY_EVENTS_ALONE = "from realtime import runtime; runtime.SWEEP_EVERY = 3600"

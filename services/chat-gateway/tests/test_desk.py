@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from deploy.embedded.redis import Redis, find_program
 from realtime import asyncapi, desk_feed
 from tests import sockets
-from tests.server import BY_EVENTS_ALONE, ChatServer
+from tests.server import BY_EVENTS_ALONE, ChatServer, needs_redis
 from tests.sockets import ask, opened
 from tickets import actions, people
 from tickets.desk import Snapshot, View, changes
@@ -196,7 +196,7 @@ async def test_the_desk_speaks_chat_v1_alone_and_takes_its_own_connect_tickets(s
     assert await (await opened(server.chat(ticket["id"]), "chat.v1", f"ticket.{again}")).closed() == 4401
 
 
-@pytest.mark.skipif(find_program() is None, reason="no Redis here")
+@needs_redis
 async def test_an_agent_at_one_process_sees_what_happens_at_another(world, alice, bob, category):
     redis = Redis(find_program() or "")
     redis.start()

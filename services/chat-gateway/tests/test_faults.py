@@ -1,4 +1,4 @@
-"""What survives when a part dies."""
+"""What survives when this service or its database dies, and what is in its logs then (test_redis_away.py: Redis)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import time
-import uuid
 from datetime import timedelta
 from functools import partial
 
@@ -19,25 +18,12 @@ from django.db.models.functions import Now
 
 from deploy.embedded.databases import ROLES, database_url, make_database
 from deploy.embedded.postgres import Postgres
-from deploy.embedded.redis import Redis, find_program
-from realtime import hints
 from tests import sockets
 from tests.conftest import DATABASE, PASSWORD, POSTGRES, manage
-from tests.server import BY_EVENTS_ALONE, ChatServer, wait_for
+from tests.server import ChatServer, needs_redis, wait_for
 from tests.sockets import ask, opened, talking
 from tests.world import World, publish
-from tickets.events import TicketEvent
 from tickets.models import AgentStatus, Assignment
-
-needs_redis = pytest.mark.skipif(find_program() is None, reason="no Redis here")
-
-
-@pytest.fixture
-def own_redis():
-    redis = Redis(find_program() or "")
-    redis.start()
-    yield redis
-    redis.stop()
 
 
 async def test_a_message_whose_ack_was_lost_is_sent_again_and_kept_once(own_server, ticket, alice):
@@ -52,77 +38,6 @@ async def test_a_message_whose_ack_was_lost_is_sent_again_and_kept_once(own_serv
     heard = await client.messages(10)
     assert [m["seq"] for m in heard] == list(range(2, 12))
     assert {m["client_id"] for m in heard} == {f"k{number}" for number in range(10)}
-
-
-@needs_redis
-async def test_two_processes_hear_each_other(server, world, ticket, alice, bob):
-    other = ChatServer(BY_EVENTS_ALONE).start()
-    try:
-        a, b = await talking(server, ticket["id"], alice), await talking(other, ticket["id"], bob, 1)
-        await a.send(type="message", client_id="x", message="Hello")
-        assert (await b.messages(1))[0]["client_id"] == "x"
-    finally:
-        await sockets.close_all()
-        other.stop()
-
-
-@needs_redis
-async def test_a_redis_that_restarts_loses_nothing(own_redis, world, ticket, alice, bob):
-    servers = [ChatServer(REDIS_URL=own_redis.url).start() for _ in range(2)]
-    try:
-        a = await talking(servers[0], ticket["id"], alice)
-        b = await talking(servers[1], ticket["id"], bob)
-        await b.messages(1)
-        await a.send(type="message", client_id="before", message="before")
-        assert (await b.messages(1))[0]["client_id"] == "before"
-        await a.next("ack")
-        own_redis.stop()
-        await a.send(type="message", client_id="during", message="during")
-        assert (await a.next("ack"))["seq"] == 3
-        assert (await b.messages(1))[0]["client_id"] == "during"  # by the sweep
-        own_redis.start()
-        await a.send(type="message", client_id="after", message="after")
-        assert (await b.messages(1))[0]["client_id"] == "after"
-        assert await b.silent()
-    finally:
-        await sockets.close_all()
-        for server in servers:
-            server.stop()
-
-
-async def test_without_redis_one_process_serves(world, ticket, alice, bob):
-    server = ChatServer(REDIS_URL="").start()
-    try:
-        a, b = await talking(server, ticket["id"], alice), await talking(server, ticket["id"], bob)
-        await b.messages(1)
-        await a.send(type="message", client_id="x", message="Hello")
-        assert (await b.messages(1))[0]["message"] == "Hello"
-        assert "without_redis" in server.log.read_text()
-    finally:
-        await sockets.close_all()
-        server.stop()
-
-
-@needs_redis
-async def test_an_idle_subscription_outlives_the_defaults_of_redis_py(own_redis, monkeypatch):
-    monkeypatch.setattr(hints, "PROBE_AFTER", 0.2)
-    heard: asyncio.Queue[TicketEvent] = asyncio.Queue()
-
-    async def on_gap() -> None:
-        pass
-
-    listener = hints.Hints(own_redis.url, heard.put_nowait, on_gap)
-    speaker = hints.Hints(own_redis.url, heard.put_nowait, on_gap)
-    tasks = [asyncio.create_task(listener.listen_forever()), asyncio.create_task(speaker.publish_forever())]
-    await asyncio.sleep(1.5)  # several rounds of silence, ping, pong
-    connected = listener.connected
-    event = TicketEvent(uuid.uuid4(), 7, True)
-    speaker.tell(event)
-    assert await asyncio.wait_for(heard.get(), 5) == event
-    assert connected
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.fixture
@@ -361,33 +276,6 @@ def test_a_request_is_one_json_line_with_nginxs_request_id(running_server, alice
         "status": 200,
         "user": str(alice.id),
     }
-
-
-@needs_redis
-@pytest.mark.long
-async def test_a_minute_without_redis_loses_nothing(own_redis, world, ticket, alice, bob):
-    servers = [ChatServer(REDIS_URL=own_redis.url).start() for _ in range(2)]
-    try:
-        a, b = await talking(servers[0], ticket["id"], alice, 1), await talking(servers[1], ticket["id"], bob, 1)
-        own_redis.stop()
-        ends = time.monotonic() + 60
-        number = 0
-        while time.monotonic() < ends:
-            await a.send(type="message", client_id=f"n{number}", message="Still here")
-            assert (await a.next("ack"))["seq"] == number + 2
-            assert (await b.next("message"))["client_id"] == f"n{number}"  # by the sweep, within 5 s
-            number += 1
-        own_redis.start()
-        await asyncio.sleep(2)  # until both are connected again
-        began = time.monotonic()
-        await b.send(type="message", client_id="after", message="It is back")
-        while (await a.next("message"))["client_id"] != "after":
-            pass
-        assert time.monotonic() - began < 1  # by a hint
-    finally:
-        await sockets.close_all()
-        for server in servers:
-            server.stop()
 
 
 @pytest.fixture

@@ -11,15 +11,13 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from deploy.embedded.redis import find_program
 from realtime.elsewhere import Elsewhere, SocketNews
 from realtime.hints import CHANNEL, Hints
-from tests.server import ChatServer
+from tests.server import ChatServer, needs_redis
 from tests.sockets import Client, opened, talking
 from tickets.events import TicketEvent
 
 SHORT = "from realtime import elsewhere, runtime; elsewhere.LEASE = 2.5; runtime.SWEEP_EVERY = 0.1"
-needs_redis = pytest.mark.skipif(find_program() is None, reason="no Redis here")
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.embedded.redis import find_program
-from tests.server import ChatServer
+from tests.server import ChatServer, needs_redis
 from tests.sockets import Client, ask, opened, talking
 
-pytestmark = pytest.mark.skipif(find_program() is None, reason="no Redis here")
+pytestmark = needs_redis
 
 
 @pytest.fixture(scope="module")
